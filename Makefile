@@ -1,0 +1,77 @@
+# Keepwell's task list. `make` alone prints it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup browser run test lint format sql status rollback down airflow lock clean
+MAKEFLAGS += --no-print-directory
+
+ifneq ($(wildcard .env),)
+include .env
+export $(shell sed -nE 's/^([A-Z_]+)=.*/\1/p' .env)
+endif
+
+SOURCE ?= $(or $(KEEPWELL_SOURCE),demo)
+TARGET ?= $(or $(KEEPWELL_TARGET),postgres)
+export KEEPWELL_SOURCE := $(SOURCE)
+export KEEPWELL_TARGET := $(TARGET)
+# A query may hold a $ that is not make's.
+override Q := $(value Q)
+export Q
+
+UV_VERSION := 0.13.9
+UV := $(or $(shell command -v uv),.venv/.uv/bin/uv)
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help:  ## this list
+	@echo "make <target> [SOURCE=demo|berka|canonical] [LANDING=<dir>] [AS_OF=<date>] [TARGET=postgres|duckdb]"
+	@sed -nE 's/^([a-z]+):.*##  ?(.*)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+
+setup: .venv/.synced  ## the environment in .venv, locked with hashes; nothing to do when it stands
+.venv/.synced: requirements.lock
+	@{ test -x $(PY) || python3.11 -m venv --without-pip .venv; \
+	test -x $(UV) || { python3.11 -m venv .venv/.uv && .venv/.uv/bin/pip install --quiet uv==$(UV_VERSION); }; \
+	$(UV) pip sync --python $(PY) --require-hashes requirements.lock; touch $@; } >&2
+
+browser:  ## a Chromium for the tests that open the report
+	@.ci/browser
+
+run: setup  ## files to published marts and a report, through Airflow (SOURCE, LANDING, AS_OF, TARGET)
+	@$(PY) -m keepwell run --source "$(SOURCE)" --landing "$(LANDING)" --as-of "$(AS_OF)" --target "$(TARGET)"
+
+test: setup browser lint  ## linters and all tests
+	@$(PY) -m pytest
+
+lint: setup  ## linters and checks that need no data
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@yamllint --strict .
+	@sqlfluff lint --disable-progress-bar dbt_project
+	@$(PY) -m keepwell dbt-parse
+
+format: setup  ## write the code as the linters want it
+	@ruff check --fix . && ruff format . && sqlfluff fix --disable-progress-bar dbt_project
+
+sql: setup  ## Q="select ...": the answer as CSV on stdout
+	@$(PY) -m warehouse sql "$$Q"
+
+status: setup  ## what is loaded, published and running
+	@$(PY) -m warehouse status
+
+rollback: setup  ## publish the run before the newest one again
+	@$(PY) -m warehouse rollback
+
+down: setup  ## stop what a run started
+	@$(PY) -m warehouse down
+
+airflow: setup  ## Airflow's pages and scheduler on localhost; Ctrl-C stops them
+	@$(PY) -m keepwell airflow
+
+lock: setup  ## resolve requirements.in into requirements.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		requirements.in -o requirements.lock
+
+clean:  ## remove the environment and caches; data in KEEPWELL_HOME stays
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dbt_project/target dbt_project/logs
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
