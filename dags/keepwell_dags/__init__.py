@@ -1,0 +1,1 @@
+"""What the DAGs share: command lines as text, the operator that runs them, common arguments, the alert."""

@@ -1,0 +1,38 @@
+"""The operator that runs one of the project's command lines as a task."""
+
+from typing import Any
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from keepwell_dags.commands import ENVIRONMENT, PROJECT, given
+
+BAD_INPUT = 2
+
+
+class CommandLine(BashOperator):
+    """A command line, run from the project's root with the run's parameters in its environment.
+
+    Exit code 99 skips the task. Bad input (2) and the exit codes in `final` fail it at once: a retry would get the
+    same answer.
+    """
+
+    def __init__(self, *, final: tuple[int, ...] = (), **arguments: Any) -> None:
+        arguments.setdefault("do_xcom_push", False)
+        arguments.setdefault("cwd", str(PROJECT))
+        super().__init__(env=dict(ENVIRONMENT), append_env=True, **arguments)
+        self.final = {BAD_INPUT, *final}
+
+    def execute(self, context: Any) -> Any:
+        """Run it; the last line of its output, for tasks that push one.
+
+        Raises AirflowSkipException (99), AirflowFailException (final) or AirflowException (worth a retry).
+        """
+        self.env = given(self.env)
+        try:
+            return super().execute(context)
+        except AirflowException as error:
+            process = self.subprocess_hook.sub_process
+            if process is not None and process.returncode in self.final:
+                raise AirflowFailException(str(error)) from error
+            raise
