@@ -1,7 +1,7 @@
 """The command lines behind the tasks, as bash text made by pure functions.
 
-No value of a run is ever pasted into the text: it stands in the task's environment (`ENVIRONMENT`) and is read as
-"$NAME", so no quoting can break and nothing typed into Airflow's pages is executed.
+No value of a run is ever pasted into the text: it stands in the task's environment (`ENVIRONMENT`) and is
+read as "$NAME", so no quoting can break and nothing typed into Airflow's pages is executed.
 """
 
 import shlex
@@ -17,8 +17,8 @@ ENVIRONMENT = {
     "KEEPWELL_LANDING": "{{ params.landing or '' }}",
     # The day a run describes: the one asked for, else the last day of the interval it is scheduled for.
     "AS_OF": "{{ params.as_of_date or (data_interval_end - macros.timedelta(days=1)) | ds }}",
-    # A run that is cleared and started again must not write into a schema that readers may see by now: a new try
-    # of start_run is a new run.
+    # A run that is cleared and started again must not write into a schema that readers may see by now: a new
+    # try of start_run is a new run.
     "RUN_KEY": "{{ dag.dag_id }}/{{ run_id }}/{{ ti.try_number }}",
     "RUN_ID": "{{ ti.xcom_pull(task_ids='start_run') or '' }}",
 }
@@ -30,35 +30,11 @@ LANDING="${KEEPWELL_LANDING:-$KEEPWELL_HOME/landing/$KEEPWELL_SOURCE}"
 BANK_HOME="$(realpath --canonicalize-missing "$KEEPWELL_HOME/banks/$KEEPWELL_SOURCE-$KEEPWELL_TARGET")"
 """
 
-# Not eval "$(...)" at once: that would hide a failure of the command inside.
-_DBT_PREAMBLE = """export DBT_SEND_ANONYMOUS_USAGE_STATS=false
-dbt_environment=$({environment})
-eval "$dbt_environment"
-DBT_TARGET="$BANK_HOME/dbt" DBT_LOGS="$BANK_HOME/dbt/logs" DBT_RESULTS="$BANK_HOME/dbt/run_results.json"
-DBT_VARS="{{\\"run_id\\": \\"$RUN_ID\\"}}"
-mkdir -p "$DBT_LOGS"
-rm -f "$DBT_RESULTS"
-"""
-
 # The boundary that the dbt tests of a layer guard.
 _GATES = {"facts": "facts", "snapshot": "marts", "lists": "lists", "training": "facts"}
 
-
-class Variable(str):
-    """The name of a shell variable, to be read when the command runs."""
-
-
-AS_OF = Variable("AS_OF")
-LANDING = Variable("LANDING")
-RUN_ID = Variable("RUN_ID")
-RUN_KEY = Variable("RUN_KEY")
-SOURCE = Variable("KEEPWELL_SOURCE")
-TARGET = Variable("KEEPWELL_TARGET")
-
-
-def words(*parts: str) -> str:
-    """One command: text quoted for the shell, variables as "$NAME"."""
-    return " ".join(f'"${part}"' if isinstance(part, Variable) else shlex.quote(part) for part in parts)
+_PYTHON = shlex.quote(sys.executable)
+_DBT = shlex.quote(str(Path(sys.executable).with_name("dbt")))
 
 
 def given(environment: dict[str, str] | None) -> dict[str, str]:
@@ -66,72 +42,66 @@ def given(environment: dict[str, str] | None) -> dict[str, str]:
     return {name: value for name, value in (environment or {}).items() if value}
 
 
-def _python(module: str, *arguments: str) -> str:
-    return words(sys.executable, "-m", module, *arguments)
+def _python(arguments: str) -> str:
+    return f"{_PREAMBLE}{_PYTHON} -m {arguments}"
 
 
 def init() -> str:
     """Schemas and ops tables; starts the embedded server where it is the warehouse."""
-    return _PREAMBLE + _python("warehouse", "init")
+    return _python("warehouse init")
 
 
 def ingest() -> str:
     """Deliveries that are not loaded yet, into raw."""
-    return _PREAMBLE + _python("ingest", "load", "--source", SOURCE, "--landing", LANDING, "--as-of", AS_OF)
+    return _python('ingest load --source "$KEEPWELL_SOURCE" --landing "$LANDING" --as-of "$AS_OF"')
 
 
 def start_run(kind: str) -> str:
     """Open a run; the last line is its id, whatever was logged before it."""
-    start = _python("warehouse", "start-run", "--kind", kind, "--as-of", AS_OF, "--key", RUN_KEY)
+    start = f'{_PYTHON} -m warehouse start-run --kind {kind} --as-of "$AS_OF" --key "$RUN_KEY"'
     return f'{_PREAMBLE}run=$({start} | tail -n 1)\necho "$run"'
 
 
 def expectations(suite: str) -> str:
     """A Great Expectations suite; exit code 1 stops the chain."""
-    return _PREAMBLE + _python("expectations", "run", "--suite", suite, "--run", RUN_ID)
+    return _python(f'expectations run --suite {suite} --run "$RUN_ID"')
 
 
 def dbt_layer(layer: str) -> str:
     """One `dbt build` of a layer, whose results are recorded even when it fails; dbt's exit code is kept."""
-    dbt = words(
-        str(Path(sys.executable).with_name("dbt")), "build", "--selector", layer,
-        "--exclude-resource-type", "unit_test", "--project-dir", "dbt_project", "--profiles-dir", "dbt_project",
-        "--target", TARGET, "--target-path", Variable("DBT_TARGET"), "--log-path", Variable("DBT_LOGS"),
-        "--vars", Variable("DBT_VARS"),
-    )  # fmt: skip
-    record = _python(
-        "expectations",
-        "record-dbt",
-        "--run",
-        RUN_ID,
-        "--gate",
-        _GATES[layer],
-        "--results",
-        Variable("DBT_RESULTS"),
-    )
-    return (
-        f"{_PREAMBLE}{_DBT_PREAMBLE.format(environment=_python('warehouse', 'dbt-environment'))}"
-        f"code=0\n{dbt} || code=$?\n"
-        f'if [ -f "$DBT_RESULTS" ]; then\n    {record}\nfi\n'
-        "exit $code"
-    )
+    return f"""{_PREAMBLE}
+export DBT_SEND_ANONYMOUS_USAGE_STATS=false
+# Not eval "$(...)" at once: that would hide a failure of the command inside.
+dbt_environment=$({_PYTHON} -m warehouse dbt-environment)
+eval "$dbt_environment"
+results="$BANK_HOME/dbt/run_results.json"
+mkdir -p "$BANK_HOME/dbt/logs"
+rm -f "$results"
+code=0
+{_DBT} build --selector {layer} --exclude-resource-type unit_test --vars "{{\\"run_id\\": \\"$RUN_ID\\"}}" \\
+    --project-dir dbt_project --profiles-dir dbt_project --target "$KEEPWELL_TARGET" \\
+    --target-path "$BANK_HOME/dbt" --log-path "$BANK_HOME/dbt/logs" || code=$?
+if [ -f "$results" ]; then
+    {_PYTHON} -m expectations record-dbt --run "$RUN_ID" --gate {_GATES[layer]} --results "$results"
+fi
+exit $code"""
 
 
 def churn(command: str) -> str:
     """`train` or `score`; exit code 99: there was nothing to do it on."""
-    return _PREAMBLE + _python("ml.churn", command, "--run", RUN_ID)
+    return _python(f'ml.churn {command} --run "$RUN_ID"')
 
 
 def publish() -> str:
     """History and the views of `marts` take the run, in one transaction."""
-    return _PREAMBLE + _python("warehouse", "publish", "--run", RUN_ID)
+    return _python('warehouse publish --run "$RUN_ID"')
 
 
 def retain() -> str:
     """Drop run schemas that the retention rule lets go."""
-    return _PREAMBLE + _python("warehouse", "retain")
+    return _python("warehouse retain")
 
 
 def report() -> str:
     """The self-contained HTML report of what is published."""
-    return f'{_PREAMBLE}{_python("dashboards", "report", "--out")} "$BANK_HOME/report/report.html"'
+    return _python('dashboards report --out "$BANK_HOME/report/report.html"')

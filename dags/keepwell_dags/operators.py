@@ -13,9 +13,11 @@ BAD_INPUT = 2
 class CommandLine(BashOperator):
     """A command line, run from the project's root with the run's parameters in its environment.
 
-    Exit code 99 skips the task. Bad input (2) and the exit codes in `final` fail it at once: a retry would get the
-    same answer.
+    Exit code 99 skips the task. Bad input (2) and the exit codes in `final` fail it at once: a retry would
+    get the same answer.
     """
+
+    env: dict[str, str] | None
 
     def __init__(self, *, final: tuple[int, ...] = (), **arguments: Any) -> None:
         arguments.setdefault("do_xcom_push", False)
