@@ -1,0 +1,119 @@
+"""python -m expectations: run suites, or record dbt's results; both end in ops.test_results."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import sys
+from pathlib import Path
+
+from expectations import dbt_results
+from expectations.results import record, show
+from expectations.run import Run
+from warehouse import Settings, open_warehouse, sqlalchemy_url
+
+GATES = ("arrival", "facts", "marts", "lists", "scores")
+SUITE_NAMES = ("arrival", "marts", "scores")  # expectations.runner.SUITES, whose import takes seconds
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code 0: every gate passed; 1: one failed; 2: the question was wrong."""
+    arguments = _parser().parse_args(argv)
+    settings = Settings.from_environment()
+    try:
+        if arguments.command == "run":
+            return run(settings, arguments.run, list(dict.fromkeys(arguments.suite)))
+        return record_dbt(settings, arguments.run, arguments.gate, arguments.results)
+    except (LookupError, ValueError) as error:
+        print(f"expectations: {error}", file=sys.stderr)
+        return 2
+
+
+def run(settings: Settings, run_id: str, suites: list[str]) -> int:
+    """Run suites one after the other, each recorded as its own gate. LookupError for an unknown run."""
+    from expectations import runner
+
+    is_open = True
+    for suite in suites:
+        # Rows that arrive while the suite runs are looked at by the next one: the gate's time is its start.
+        executed_at = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        with open_warehouse(settings) as wh:
+            judged = Run.read(wh, run_id)
+            assets = runner.SUITES[suite](wh, judged)
+            relations = {relation for asset in assets for relation in asset.reads}
+            missing = {relation for relation in relations if not wh.exists(relation)}
+            results = runner.run_suite(sqlalchemy_url(settings), assets, missing)
+            record(
+                wh,
+                results,
+                run_id=run_id,
+                as_of_date=judged.as_of_date,
+                tool="expectation",
+                gate=suite,
+                executed_at=executed_at,
+            )
+        show(results, run_id=run_id, gate=suite)
+        is_open = is_open and not any(result.is_broken for result in results)
+    return 0 if is_open else 1
+
+
+def record_dbt(settings: Settings, run_id: str, gate: str, results_path: Path) -> int:
+    """Record an invocation of dbt; always 0, since dbt's own exit code has already judged it."""
+    results = dbt_results.read(results_path)
+    with open_warehouse(settings) as wh:
+        judged = Run.read(wh, run_id)
+        record(
+            wh,
+            results,
+            run_id=run_id,
+            as_of_date=judged.as_of_date,
+            tool="dbt",
+            gate=gate,
+            executed_at=datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
+        )
+    show(results, run_id=run_id, gate=gate)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m expectations",
+        description="Expectations at the boundaries of the warehouse, recorded in ops.test_results.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    running = commands.add_parser(
+        "run", help="run suites on a run; exit 1 when an expectation of severity error fails"
+    )
+    running.add_argument(
+        "--suite",
+        action="append",
+        required=True,
+        choices=SUITE_NAMES,
+        help="arrival: raw.*; marts, scores: the run's schema. Give it twice to run two in one process",
+    )
+    running.add_argument("--run", required=True, metavar="RUN_ID", help="a run_id of ops.runs")
+
+    recording = commands.add_parser(
+        "record-dbt", help="record dbt's tests and failed models, of one invocation, under one gate"
+    )
+    recording.add_argument("--run", required=True, metavar="RUN_ID", help="a run_id of ops.runs")
+    recording.add_argument("--gate", required=True, choices=GATES, help="the gate this invocation was")
+    recording.add_argument(
+        "--results",
+        required=True,
+        type=Path,
+        metavar="run_results.json",
+        help="dbt's file, with manifest.json beside it",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # duckdb 2.0 under Great Expectations prints pages of "leaked" objects when the interpreter tears down;
+    # everything is closed and committed here.
+    os._exit(code)

@@ -1,0 +1,90 @@
+"""dbt's run_results.json as test results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from expectations.results import TestResult
+
+TESTS = ("test", "unit_test")
+STATUSES = {
+    "pass": "pass",
+    "success": "pass",
+    "warn": "warn",
+    "fail": "fail",
+    "error": "error",
+    "runtime error": "error",
+    "partial success": "error",
+    "skipped": "skipped",
+}
+
+
+class UnreadableResultsError(ValueError):
+    """A file of dbt's is missing, no JSON, or not what dbt writes."""
+
+
+def read(results_path: Path) -> list[TestResult]:
+    """Every test of an invocation, and every model, seed or snapshot that failed.
+
+    manifest.json is expected beside run_results.json. Raises UnreadableResultsError with what to do.
+    """
+    outcomes = _json(results_path).get("results")
+    nodes = _json(results_path.with_name("manifest.json"))
+    if not isinstance(outcomes, list):
+        raise UnreadableResultsError(
+            f"{results_path} holds no results; give the run_results.json of a `dbt build`"
+        )
+    known = {**nodes.get("nodes", {}), **nodes.get("unit_tests", {})}
+    found = [_result(outcome, known.get(outcome["unique_id"], {}), known) for outcome in outcomes]
+    return sorted(
+        (result for result in found if result), key=lambda result: (result.relation, result.test_name)
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UnreadableResultsError(
+            f"{path} does not exist; run `dbt build` first, with this target path"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UnreadableResultsError(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise UnreadableResultsError(f"{path} is not what dbt writes: an object was expected")
+    return content
+
+
+def _result(outcome: dict[str, Any], node: dict[str, Any], known: dict[str, Any]) -> TestResult | None:
+    """The outcome of one node, None for a model that was built (or skipped: its cause is recorded)."""
+    resource_type = node.get("resource_type") or outcome["unique_id"].split(".", 1)[0]
+    status = STATUSES.get(str(outcome["status"]).lower(), "error")
+    is_test = resource_type in TESTS
+    if not is_test and status != "error":
+        return None
+    severity = "warn" if str(node.get("config", {}).get("severity", "error")).lower() == "warn" else "error"
+    return TestResult(
+        test_name=node.get("name") or outcome["unique_id"],
+        relation=_relation(node, known),
+        severity=severity,
+        status=status,
+        failures=outcome.get("failures"),
+        message="" if status == "pass" else _first_line(outcome.get("message")),
+    )
+
+
+def _relation(node: dict[str, Any], known: dict[str, Any]) -> str:
+    """schema.table of the model tested (the one a test is attached to, else the first it reads), or built."""
+    if node.get("resource_type") in TESTS:
+        tested = node.get("attached_node") or next(iter(node.get("depends_on", {}).get("nodes", [])), "")
+        node = known.get(tested, {"name": tested})
+    name = node.get("alias") or node.get("name") or ""
+    return f"{node['schema']}.{name}" if node.get("schema") else name
+
+
+def _first_line(message: str | None) -> str:
+    """dbt's own words only: the engine's, on the lines below, may cite a row of a customer."""
+    lines = (message or "").strip().splitlines()
+    return lines[0].strip() if lines else ""

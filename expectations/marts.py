@@ -1,0 +1,340 @@
+"""What must be true of a run's marts before anyone may read them.
+
+dbt's data tests hold keys, contracts and rules within one model; this gate looks across marts (nobody lost,
+nobody twice), at distributions, and at the distance from what stands published.
+"""
+
+from __future__ import annotations
+
+import great_expectations.expectations as gxe
+
+from expectations.asset import WARN, Asset, named
+from expectations.run import Run
+from warehouse import Warehouse
+
+CUSTOMER_MARTS = ("fct_customer_activity", "fct_customer_value_tiers", "fct_customer_rfm")
+VALUE_TIERS = ["high", "mid", "low"]
+
+# Columns that belong to the schema `restricted` only, under any of the names they go by.
+PERSONAL_COLUMNS = [
+    "full_name", "name", "first_name", "last_name", "phone", "mobile", "email", "national_id", "id_number",
+    "birth_date", "birth_number", "date_of_birth", "address", "raw_text",
+]  # fmt: skip
+
+# A tier that holds nearly everybody, or nobody, is a cut that no longer fits the bank (or its currency).
+TIER_SHARE_BAND = (0.005, 0.97)
+# Against the standing publication. A bank that gains or loses a fifth of its customers between two
+# publications has lost a file more often than customers.
+CUSTOMER_COUNT_BAND = (0.8, 1.25)
+TIER_SHARE_SHIFT = 0.10
+
+
+def assets(wh: Warehouse, run: Run) -> list[Asset]:
+    """The marts suite for this run: totals by as-of date, tiers, RFM, KPIs, columns, drift."""
+    schema = run.run_id
+    return [
+        totals(schema, published_dates(wh, run)),
+        value_tiers(schema),
+        tier_shares(schema, run),
+        rfm(schema),
+        activity(schema),
+        kpis(schema),
+        columns(schema),
+        drift(schema, run, standing_publication(wh, run)),
+    ]
+
+
+def published_dates(wh: Warehouse, run: Run) -> int:
+    """How many as-of dates this run builds: ops.run_dates, the run's own date where it lists none."""
+    rows = wh.query("select count(*) as count_dates from ops.run_dates where run_id = $1", [run.run_id])
+    return int(rows["count_dates"][0].as_py()) or 1
+
+
+def standing_publication(wh: Warehouse, run: Run) -> str | None:
+    """The run that readers see now, None before the first publication."""
+    rows = wh.query(
+        """
+        select run_id
+        from ops.publications
+        where withdrawn_at is null and run_id <> $1
+        order by publication_no desc
+        limit 1
+        """,
+        [run.run_id],
+    ).to_pylist()
+    return rows[0]["run_id"] if rows else None
+
+
+def totals(schema: str, count_dates: int) -> Asset:
+    """Customers counted in each mart, one row an as-of date."""
+    counted = "\nunion all\n".join(
+        f"select '{mart}' as mart, as_of_date, customer_id from {schema}.{mart}"
+        for mart in ("dim_customers", *CUSTOMER_MARTS)
+    )
+    sums = ",\n".join(
+        f"count(case when mart = '{mart}' then 1 end) as {mart}"
+        for mart in ("dim_customers", *CUSTOMER_MARTS)
+    )
+    return Asset(
+        relation=f"{schema}.dim_customers",
+        query=f"""
+        select as_of_date, {sums}, count(distinct customer_id) as count_customers
+        from ({counted}) as marts
+        group by as_of_date
+        """,
+        expectations=(
+            gxe.ExpectTableRowCountToEqual(
+                value=count_dates, meta=named("marts_hold_every_as_of_date_of_the_run")
+            ),
+            gxe.ExpectColumnValuesToBeBetween(
+                column="dim_customers", min_value=1, meta=named("there_are_customers_on_every_as_of_date")
+            ),
+            gxe.ExpectColumnPairValuesToBeEqual(
+                column_A="dim_customers",
+                column_B="count_customers",
+                meta=named("every_customer_is_listed_once"),
+            ),
+            *(
+                gxe.ExpectColumnPairValuesToBeEqual(
+                    column_A="dim_customers",
+                    column_B=mart,
+                    meta=named(f"every_customer_is_once_in_{mart}"),
+                )
+                for mart in CUSTOMER_MARTS
+            ),
+        ),
+        reads=tuple(f"{schema}.{mart}" for mart in ("dim_customers", *CUSTOMER_MARTS)),
+    )
+
+
+def value_tiers(schema: str) -> Asset:
+    """Every customer's tier, amount and the rule behind it."""
+    return Asset(
+        relation=f"{schema}.fct_customer_value_tiers",
+        query=f"select value_tier, rule_version, reason from {schema}.fct_customer_value_tiers",
+        expectations=(
+            gxe.ExpectColumnValuesToBeInSet(
+                column="value_tier", value_set=VALUE_TIERS, meta=named("value_tiers_are_high_mid_or_low")
+            ),
+            *(
+                gxe.ExpectColumnValuesToNotBeNull(column=column, meta=named(f"every_tier_has_a_{column}"))
+                for column in ("value_tier", "rule_version", "reason")
+            ),
+        ),
+        reads=(f"{schema}.fct_customer_value_tiers",),
+        holds_customers=True,
+    )
+
+
+def tier_shares(schema: str, run: Run) -> Asset:
+    """The share of customers in each tier on the run's own as-of date: one row a tier, also an empty one."""
+    tiers = " union all ".join(f"select '{tier}' as value_tier" for tier in VALUE_TIERS)
+    return Asset(
+        relation=f"{schema}.fct_customer_value_tiers",
+        query=f"""
+        select
+            tiers.value_tier,
+            count(rated.customer_id) * 1.0e0 / nullif(sum(count(rated.customer_id)) over (), 0) as share
+        from ({tiers}) as tiers
+        left join {schema}.fct_customer_value_tiers as rated
+            on tiers.value_tier = rated.value_tier and rated.as_of_date = date '{run.as_of_date}'
+        group by tiers.value_tier
+        """,
+        expectations=(
+            gxe.ExpectColumnValuesToBeBetween(
+                column="share",
+                min_value=TIER_SHARE_BAND[0],
+                max_value=TIER_SHARE_BAND[1],
+                severity=WARN,
+                meta=named("no_value_tier_is_empty_or_holds_everybody"),
+            ),
+        ),
+        reads=(f"{schema}.fct_customer_value_tiers",),
+    )
+
+
+def rfm(schema: str) -> Asset:
+    """Every customer's RFM scores: 1 to 5, or 0 together where the window saw no activity."""
+    return Asset(
+        relation=f"{schema}.fct_customer_rfm",
+        query=f"""
+        select
+            r_score, f_score, m_score, segment,
+            case when least(r_score, f_score, m_score) = 0 then greatest(r_score, f_score, m_score) end
+                as highest_beside_zero
+        from {schema}.fct_customer_rfm
+        """,
+        expectations=(
+            *(
+                gxe.ExpectColumnValuesToBeBetween(
+                    column=column, min_value=0, max_value=5, meta=named(f"{column}_is_between_0_and_5")
+                )
+                for column in ("r_score", "f_score", "m_score")
+            ),
+            *(
+                gxe.ExpectColumnValuesToNotBeNull(column=column, meta=named(f"every_customer_has_a_{column}"))
+                for column in ("r_score", "f_score", "m_score", "segment")
+            ),
+            gxe.ExpectColumnValuesToBeInSet(
+                column="highest_beside_zero", value_set=[0], meta=named("no_activity_scores_zero_throughout")
+            ),
+        ),
+        reads=(f"{schema}.fct_customer_rfm",),
+        holds_customers=True,
+    )
+
+
+def activity(schema: str) -> Asset:
+    """Every customer's trailing windows: a shorter window never holds more than a longer one."""
+    return Asset(
+        relation=f"{schema}.fct_customer_activity",
+        query=f"""
+        select
+            count_transactions_30d, currency_code, days_since_last_activity,
+            count_transactions_90d - count_transactions_30d as count_between_30d_and_90d,
+            count_transactions_365d - count_transactions_90d as count_between_90d_and_365d
+        from {schema}.fct_customer_activity
+        """,
+        expectations=(
+            *(
+                gxe.ExpectColumnValuesToBeBetween(column=column, min_value=0, meta=named(name))
+                for column, name in (
+                    ("count_transactions_30d", "transaction_counts_are_not_negative"),
+                    ("count_between_30d_and_90d", "the_90_day_window_holds_the_30_day_window"),
+                    ("count_between_90d_and_365d", "the_365_day_window_holds_the_90_day_window"),
+                    ("days_since_last_activity", "no_activity_lies_after_the_as_of_date"),
+                )
+            ),
+            *(
+                gxe.ExpectColumnValuesToNotBeNull(column=column, meta=named(f"every_customer_has_a_{column}"))
+                for column in ("count_transactions_30d", "currency_code")
+            ),
+        ),
+        reads=(f"{schema}.fct_customer_activity",),
+        holds_customers=True,
+    )
+
+
+def kpis(schema: str) -> Asset:
+    """The KPI of customers against its parts by tier, and shares that are shares; one row an as-of date."""
+    return Asset(
+        relation=f"{schema}.fct_kpis",
+        query=f"""
+        select
+            as_of_date,
+            sum(case when kpi_code = 'customers' and dimension = 'all' then value end)
+                as count_customers,
+            sum(case when kpi_code = 'customers' and dimension = 'value_tier' then value end)
+                as count_by_tier,
+            min(case when unit = 'share' then value end) as lowest_share,
+            max(case when unit = 'share' and kpi_code not like '%annualised' then value end) as highest_share
+        from {schema}.fct_kpis
+        group by as_of_date
+        """,
+        expectations=(
+            gxe.ExpectColumnValuesToBeBetween(
+                column="count_customers", min_value=1, meta=named("kpis_count_customers")
+            ),
+            gxe.ExpectColumnValuesToNotBeNull(
+                column="count_customers", meta=named("kpis_count_customers_on_every_as_of_date")
+            ),
+            gxe.ExpectColumnPairValuesToBeEqual(
+                column_A="count_customers",
+                column_B="count_by_tier",
+                meta=named("customers_by_tier_add_up_to_all_customers"),
+            ),
+            gxe.ExpectColumnValuesToBeBetween(
+                column="lowest_share", min_value=0, meta=named("no_share_is_below_zero")
+            ),
+            gxe.ExpectColumnValuesToBeBetween(
+                column="highest_share", max_value=1, meta=named("no_share_is_above_one")
+            ),
+        ),
+        reads=(f"{schema}.fct_kpis",),
+    )
+
+
+def columns(schema: str) -> Asset:
+    """The names of all columns of the run's tables."""
+    return Asset(
+        relation=schema,
+        query=f"""
+        select cast(table_name as varchar) as table_name, lower(cast(column_name as varchar)) as column_name
+        from information_schema.columns
+        where table_schema = '{schema}'
+        """,
+        expectations=(
+            gxe.ExpectTableRowCountToBeBetween(min_value=1, meta=named("the_run_has_tables")),
+            gxe.ExpectColumnValuesToNotBeInSet(
+                column="column_name",
+                value_set=PERSONAL_COLUMNS,
+                meta=named("no_table_of_the_run_has_a_personal_column"),
+            ),
+        ),
+        reads=(),
+    )
+
+
+def drift(schema: str, run: Run, standing: str | None) -> Asset:
+    """Customers and tier shares of the run's as-of date against the standing publication's; empty before it.
+
+    The standing run is read from the archive, which keeps published rows after their schema was dropped.
+    """
+    if standing is None:
+        published = "select cast(null as varchar) as value_tier where 1 = 0"
+        reads: tuple[str, ...] = ()
+    else:
+        published = f"""
+            select value_tier
+            from archive.fct_customer_value_tiers
+            where run_id = '{standing}' and as_of_date = (
+                select max(as_of_date) from archive.fct_customer_value_tiers where run_id = '{standing}'
+            )
+        """
+        reads = ("archive.fct_customer_value_tiers",)
+    return Asset(
+        relation=f"{schema}.fct_customer_value_tiers",
+        query=f"""
+        with rated as (
+            select 'new' as side, value_tier
+            from {schema}.fct_customer_value_tiers
+            where as_of_date = date '{run.as_of_date}'
+            union all
+            select 'standing' as side, value_tier from ({published}) as published
+        ),
+
+        sizes as (
+            select
+                value_tier,
+                count(case when side = 'new' then 1 end) * 1.0e0 as count_new,
+                count(case when side = 'standing' then 1 end) * 1.0e0 as count_standing
+            from rated
+            group by value_tier
+        )
+
+        select
+            value_tier,
+            sum(count_new) over () / nullif(sum(count_standing) over (), 0) as count_ratio,
+            abs(
+                count_new / nullif(sum(count_new) over (), 0)
+                - count_standing / nullif(sum(count_standing) over (), 0)
+            ) as share_shift
+        from sizes
+        """,
+        expectations=(
+            gxe.ExpectColumnValuesToBeBetween(
+                column="count_ratio",
+                min_value=CUSTOMER_COUNT_BAND[0],
+                max_value=CUSTOMER_COUNT_BAND[1],
+                severity=WARN,
+                meta=named("as_many_customers_as_in_the_standing_publication"),
+            ),
+            gxe.ExpectColumnValuesToBeBetween(
+                column="share_shift",
+                max_value=TIER_SHARE_SHIFT,
+                severity=WARN,
+                meta=named("tiers_are_as_large_as_in_the_standing_publication"),
+            ),
+        ),
+        reads=(f"{schema}.fct_customer_value_tiers", *reads),
+    )
