@@ -1,0 +1,3 @@
+"""Models of Keepwell: each package trains, evaluates, registers and scores one thing, and never computes a
+feature.
+"""

@@ -1,0 +1,165 @@
+"""How good are probabilities of churn: pure functions of outcomes (0, 1) and probabilities, ties always kept
+together.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+Array = np.ndarray[Any, Any]
+BINS = 10
+
+
+def metrics(churned: Array, probability: Array) -> dict[str, Any]:
+    """Every figure of one model on one test part; both arrays (rows,). What cannot be computed is None."""
+    rows, churners = len(churned), int(churned.sum())
+    result: dict[str, Any] = {
+        "rows": rows,
+        "churners": churners,
+        "churn_rate": churners / rows if rows else None,
+        "mean_probability": float(probability.mean()) if rows else None,
+        "auc": None,
+        "average_precision": None,
+        "ks": None,
+        "lift_top_decile": None,
+        "gains": None,
+        "brier": None,
+        "brier_parts": None,
+        "calibration_error": None,
+        "calibration_slope": None,
+        "calibration_intercept": None,
+    }
+    if rows:
+        result["brier"] = float(np.mean((probability - churned) ** 2))
+        result["brier_parts"], result["calibration_error"] = brier_parts(churned, probability)
+    if 0 < churners < rows:
+        deciles = gains(churned, probability)
+        slope, intercept = calibration_line(churned, probability)
+        result |= {
+            "auc": float(roc_auc_score(churned, probability)),
+            "average_precision": float(average_precision_score(churned, probability)),
+            "ks": ks(churned, probability),
+            "lift_top_decile": deciles[0]["lift"],
+            "gains": deciles,
+            "calibration_slope": slope,
+            "calibration_intercept": intercept,
+        }
+    return result
+
+
+def ks(churned: Array, probability: Array) -> float:
+    """Largest distance between the score distributions of churners and stayers, at distinct scores only."""
+    false_rate, true_rate, _ = roc_curve(churned, probability, drop_intermediate=False)
+    return float(np.abs(true_rate - false_rate).max())
+
+
+def gains(churned: Array, probability: Array, bins: int = BINS) -> list[dict[str, float]]:
+    """For the riskiest 1/bins, 2/bins ... of customers: share of churners captured, and lift over chance.
+
+    Where an edge falls among equal scores, their churners count in proportion: no order of rows decides.
+    """
+    scores, group = np.unique(-probability, return_inverse=True)
+    customers = np.bincount(group, minlength=len(scores))
+    churners = np.bincount(group, weights=churned, minlength=len(scores))
+    population = np.concatenate([[0.0], np.cumsum(customers) / customers.sum()])
+    captured = np.concatenate([[0.0], np.cumsum(churners) / churners.sum()])
+    shares = np.arange(1, bins + 1) / bins
+    return [
+        {"share": float(share), "captured": float(found), "lift": float(found / share)}
+        for share, found in zip(shares, np.interp(shares, population, captured), strict=True)
+    ]
+
+
+def brier_parts(churned: Array, probability: Array) -> tuple[dict[str, float], float]:
+    """Murphy's reliability, resolution and uncertainty over deciles of the score, and the mean absolute error
+    of a decile.
+
+    Up to ten distinct scores are their own bins, and the parts then add up to the Brier score exactly.
+    """
+    distinct, bins = np.unique(probability, return_inverse=True)
+    if len(distinct) > BINS:
+        bins = np.floor(BINS * (rankdata(probability) - 0.5) / len(probability)).astype(int)
+    weights = np.bincount(bins)
+    filled = weights > 0
+    weights = weights[filled]
+    predicted = np.bincount(bins, weights=probability)[filled] / weights
+    observed = np.bincount(bins, weights=churned)[filled] / weights
+    share, rate = weights / weights.sum(), float(np.mean(churned))
+    parts = {
+        "reliability": float(share @ (predicted - observed) ** 2),
+        "resolution": float(share @ (observed - rate) ** 2),
+        "uncertainty": rate * (1 - rate),
+    }
+    return parts, float(share @ np.abs(predicted - observed))
+
+
+def calibration_line(churned: Array, probability: Array) -> tuple[float | None, float | None]:
+    """Slope of the outcome's log-odds on the predicted ones (1 is right, below 1 overconfident), and
+    calibration in the large: the shift of log-odds that makes the mean right (0 is right, above 0 the model
+    promises too few churners).
+    """
+    clipped = np.clip(probability, 1e-8, 1 - 1e-8)
+    log_odds = np.log(clipped / (1 - clipped))
+    ones = np.ones((len(log_odds), 1))
+    shift = _logit_fit(ones, churned, offset=log_odds)
+    line = None
+    if np.ptp(log_odds) > 0:
+        line = _logit_fit(np.column_stack([ones, log_odds]), churned, offset=np.zeros(len(log_odds)))
+    return None if line is None else float(line[1]), None if shift is None else float(shift[0])
+
+
+def by_segment(
+    panel: pd.DataFrame, probability: Array, segments: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
+    """metrics() without gains for each value of each column of `segments` that the panel has; nulls are
+    `unknown`.
+    """
+    result: dict[str, dict[str, Any]] = {}
+    for column in (name for name in segments if name in panel):
+        values = panel[column].where(panel[column].notna(), "unknown").astype(str).to_numpy()
+        result[column] = {}
+        for value in sorted(set(values)):
+            rows = values == value
+            figures = metrics(panel["is_churned"].to_numpy()[rows], probability[rows])
+            del figures["gains"]
+            result[column][value] = figures
+    return result
+
+
+def tier_rate_baseline(train: pd.DataFrame, test: pd.DataFrame) -> Array:
+    """(test rows,) what a bank without a model would say: the churn rate of the customer's value tier in the
+    training part.
+    """
+    rates = train.groupby("value_tier")["is_churned"].mean()
+    return test["value_tier"].map(rates).astype(float).fillna(train["is_churned"].mean()).to_numpy()
+
+
+def directions(panel: pd.DataFrame, names: list[str]) -> dict[str, float | None]:
+    """For each numeric feature: AUC - 0.5 of the feature alone, so its sign is the direction seen; None
+    without spread.
+    """
+    seen: dict[str, float | None] = {}
+    for name in names:
+        known = panel[panel[name].notna()]
+        has_spread = known[name].nunique() > 1 and known["is_churned"].nunique() > 1
+        seen[name] = float(roc_auc_score(known["is_churned"], known[name]) - 0.5) if has_spread else None
+    return seen
+
+
+def _logit_fit(design: Array, outcome: Array, offset: Array) -> Array | None:
+    """Coefficients by Newton's method; None where outcomes are separable and there is no finite answer."""
+    coefficients = np.zeros(design.shape[1])
+    for _ in range(50):
+        mean = 1 / (1 + np.exp(-np.clip(offset + design @ coefficients, -30, 30)))
+        weight = mean * (1 - mean)
+        try:
+            step = np.linalg.solve(design.T @ (design * weight[:, None]), design.T @ (outcome - mean))
+        except np.linalg.LinAlgError:
+            return None
+        coefficients = coefficients + step
+        if np.abs(step).max() < 1e-9:
+            return coefficients
+    return None

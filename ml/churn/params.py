@@ -1,0 +1,153 @@
+"""The model's parameters: params.yaml, read strictly into frozen dataclasses."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ml.churn.errors import InputError
+
+PARAMS_FILE = Path(__file__).with_name("params.yaml")
+KINDS = {"amount", "count", "days", "ratio", "share", "score", "rate", "category"}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the panel; `window` in days (None: state at the as-of date), `sign` the expected
+    direction.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    window: int | None
+    sign: int
+
+    @property
+    def is_category(self) -> bool:
+        """True for text columns; every other kind is a number."""
+        return self.kind == "category"
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Observation, gap and outcome, in days."""
+
+    observation_days: int
+    gap_days: int
+    outcome_days: int
+
+    @property
+    def embargo_days(self) -> int:
+        """Days until the outcome of a snapshot is known."""
+        return self.gap_days + self.outcome_days
+
+
+@dataclass(frozen=True)
+class Split:
+    """How many snapshots test, and how many folds at most choose."""
+
+    test_snapshots: int
+    choice_folds: int
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Churners below which there is no training."""
+
+    train_churners: int
+    test_churners: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Method of CalibratedClassifierCV and its number of folds by customer."""
+
+    method: str
+    folds: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kind of model and the values to try for its settings."""
+
+    name: str
+    grid: dict[str, list[Any]]
+
+    def settings(self) -> list[dict[str, Any]]:
+        """Every combination of the grid, in the order of the file."""
+        return [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
+
+
+@dataclass(frozen=True)
+class Params:
+    """The whole of params.yaml."""
+
+    recipe: int
+    windows: Windows
+    split: Split
+    minimum: Minimum
+    seed: int
+    tie_margin: float
+    calibration: Calibration
+    calibration_tolerance: float
+    candidates: tuple[Candidate, ...]
+    excluded: tuple[str, ...]
+    segments: tuple[str, ...]
+    signed_log_kinds: tuple[str, ...]
+    features: tuple[Feature, ...]
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names in the order in which the model takes them."""
+        return [feature.name for feature in self.features]
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the content: comments and layout of the file do not count."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def load_params(file: Path = PARAMS_FILE) -> Params:
+    """Read and check a params file; raises InputError that names the file and the entry at fault."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        params = Params(
+            recipe=content.pop("recipe"),
+            windows=Windows(**content.pop("windows")),
+            split=Split(**content.pop("split")),
+            minimum=Minimum(**content.pop("minimum")),
+            seed=content.pop("seed"),
+            tie_margin=content.pop("choice")["tie_margin"],
+            calibration=Calibration(**content.pop("calibration")),
+            calibration_tolerance=content.pop("registry")["calibration_tolerance"],
+            candidates=tuple(Candidate(**entry) for entry in content.pop("candidates")),
+            excluded=tuple(content.pop("excluded")),
+            segments=tuple(content.pop("segments")),
+            signed_log_kinds=tuple(content.pop("signed_log_kinds")),
+            features=tuple(Feature(**entry) for entry in content.pop("features")),
+        )
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file.name}: cannot be read as churn parameters: {error}") from error
+    if content:
+        raise InputError(f"{file.name}: unknown entries {', '.join(sorted(content))}; remove or rename them")
+    _check(params, file.name)
+    return params
+
+
+def _check(params: Params, file_name: str) -> None:
+    names = params.feature_names
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"{file_name}: features declared twice: {', '.join(repeated)}")
+    protected = sorted(set(names) & set(params.excluded))
+    if protected:
+        raise InputError(f"{file_name}: excluded by policy and declared as features: {', '.join(protected)}")
+    for feature in params.features:
+        if feature.kind not in KINDS or feature.sign not in (-1, 0, 1):
+            raise InputError(
+                f"{file_name}: feature {feature.name}: kind must be one of {', '.join(sorted(KINDS))}, sign -1, 0 or 1"
+            )

@@ -1,0 +1,98 @@
+"""The candidates: each one scikit-learn Pipeline, from the raw feature frame to a probability, fitted and
+saved whole.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from ml.churn.errors import InputError
+from ml.churn.params import Feature, Params
+
+
+def build(name: str, settings: dict[str, Any], params: Params) -> Pipeline:
+    """The unfitted Pipeline of candidate `name` with `settings` of its grid; InputError for an unknown name."""
+    if name == "logistic":
+        return Pipeline(
+            [("prepare", _scaled(params)), ("model", LogisticRegression(max_iter=2000, **settings))]
+        )
+    if name == "hist_gradient_boosting":
+        # Early stopping would hold out random rows, that is other months of customers who train.
+        model = HistGradientBoostingClassifier(early_stopping=False, random_state=params.seed, **settings)
+        return Pipeline([("prepare", _plain(params.features)), ("model", model)])
+    raise InputError(f"params.yaml: unknown candidate {name}; known are logistic and hist_gradient_boosting")
+
+
+def fit_calibrated(
+    pipeline: Pipeline,
+    features: pd.DataFrame,
+    churned: np.ndarray[Any, Any],
+    customers: np.ndarray[Any, Any],
+    params: Params,
+) -> CalibratedClassifierCV:
+    """Fit on all rows, with a calibrator fitted on predictions for customers that the predicting fit had not
+    seen.
+    """
+    groups = GroupKFold(params.calibration.folds, shuffle=True, random_state=params.seed)
+    model = CalibratedClassifierCV(
+        pipeline,
+        method=params.calibration.method,
+        cv=list(groups.split(features, churned, customers)),
+        ensemble=False,
+        n_jobs=1,
+    ).fit(features, churned)
+    # The folds list every training row: of no use to a prediction, and not for the registry.
+    return model.set_params(cv=None)
+
+
+def probabilities(model: ClassifierMixin, features: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """(rows,) probability of churn, rounded to 8 decimals: beyond them engines and batch sizes may disagree."""
+    return np.round(model.predict_proba(features)[:, 1], 8)
+
+
+def _scaled(params: Params) -> ColumnTransformer:
+    numbers = [feature for feature in params.features if not feature.is_category]
+    skewed = [feature.name for feature in numbers if feature.kind in params.signed_log_kinds]
+    even = [feature.name for feature in numbers if feature.kind not in params.signed_log_kinds]
+    return ColumnTransformer(
+        [
+            # arcsinh is a logarithm that takes zero and keeps the sign.
+            ("skewed", make_pipeline(_imputer(), FunctionTransformer(np.arcsinh), StandardScaler()), skewed),
+            ("even", make_pipeline(_imputer(), StandardScaler()), even),
+            ("category", _categories(), _category_names(params.features)),
+        ]
+    )
+
+
+def _plain(features: Sequence[Feature]) -> ColumnTransformer:
+    numbers = [feature.name for feature in features if not feature.is_category]
+    # Its own treatment of null would do, but binning fails on a column that has nothing else.
+    return ColumnTransformer(
+        [("number", _imputer(), numbers), ("category", _categories(), _category_names(features))]
+    )
+
+
+def _imputer() -> SimpleImputer:
+    # A bank that lacks a source gives a column of nulls: kept, so that the model's shape is the same for
+    # every bank.
+    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+
+
+def _categories() -> OneHotEncoder:
+    # Null is a category of its own; one that training never saw is none of them.
+    return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+
+
+def _category_names(features: Sequence[Feature]) -> list[str]:
+    return [feature.name for feature in features if feature.is_category]

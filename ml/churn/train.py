@@ -1,0 +1,166 @@
+"""Train: read the panel, fit a new version, register it, promote it when it is better, and record what came
+of it.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from rich.progress import Progress
+from threadpoolctl import threadpool_limits
+
+from ml.churn import evaluate
+from ml.churn.errors import InputError, NothingToTrainError
+from ml.churn.fit import final_fold, snapshots, train
+from ml.churn.frame import KEYS, check_columns, fingerprint, panel_frame
+from ml.churn.params import Params
+from ml.churn.pipeline import probabilities
+from ml.churn.registry import EVALUATION, Promotion, Registry, beats
+from ml.churn.runs import Run, get_run
+from warehouse import Settings, Warehouse, open_warehouse
+
+LABELS = ("label_status", "is_churned", "observation_complete")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to: `outcome` as in ops.training_runs, and a sentence for people."""
+
+    model_version: str
+    outcome: str
+    reason: str
+
+
+def run_training(settings: Settings, params: Params, run_id: str, progress: Progress) -> Outcome:
+    """Train on `<run_id>.churn_panel` and record the outcome in ops.training_runs, one row a run.
+
+    The same panel and parameters give the same model version; a version that is registered is not fitted
+    again. Raises NothingToTrainError, recorded too, when no snapshot is mature or churners are too few.
+    """
+    registry = Registry(settings.models_dir)
+    with open_warehouse(settings) as wh:
+        run = get_run(wh, run_id)
+        panel = read_panel(wh, run, params)
+        try:
+            test = snapshots(panel, final_fold(panel, params).test_dates)
+        except NothingToTrainError as nothing:
+            _record(wh, run, nothing.outcome, {"reason": str(nothing)})
+            raise
+        model_version = name_version(run.as_of_date, panel, params)
+        if model_version not in registry.versions():
+            models, metadata = train(panel, params, progress)
+            metadata |= {"model_version": model_version, "as_of_date": run.as_of_date.isoformat()}
+            registry.save(model_version, models, metadata)
+        outcome = promote_if_better(registry, model_version, run.as_of_date, test, params)
+        _record(wh, run, outcome.outcome, registry.metadata(model_version))
+    return outcome
+
+
+def read_panel(wh: Warehouse, run: Run, params: Params) -> pd.DataFrame:
+    """The mature rows with a complete observation, as panel_frame(); InputError when panel and params
+    disagree.
+    """
+    relation = f"{run.run_id}.churn_panel"
+    if not wh.exists(relation):
+        raise InputError(f"{relation} does not exist; build it first: dbt build --select training")
+    present = wh.query(f"select * from {relation} limit 0").column_names
+    check_columns(
+        present,
+        needed=[*KEYS, *LABELS, *params.feature_names],
+        allowed=[*params.excluded, *params.segments],
+        where=relation,
+        remedy="make the dbt model and ml/churn/params.yaml agree",
+    )
+    segments = [name for name in params.segments if name in present and name not in params.feature_names]
+    columns = ", ".join([*KEYS, "is_churned", *params.feature_names, *segments])
+    table = wh.query(
+        f"select {columns} from {relation} where label_status = 'mature' and observation_complete"
+    )
+    panel = panel_frame(table, params.features, segments, where=relation)
+    matured = run.knowledge_cutoff_on - timedelta(days=params.windows.embargo_days)
+    if len(panel) and panel["as_of_date"].max() > matured:
+        raise InputError(
+            f"{relation} calls {panel['as_of_date'].max()} mature, and with the windows of ml/churn/params.yaml nothing "
+            f"after {matured} can be; make the policy seed and params.yaml agree"
+        )
+    return panel
+
+
+def name_version(as_of_date: date, panel: pd.DataFrame, params: Params) -> str:
+    """churn_<as-of>_<8 hex>: the hash of the data, the parameters and the scikit-learn that fits them."""
+    content = [fingerprint(panel, params.features), params.fingerprint(), version("scikit-learn")]
+    return f"churn_{as_of_date:%Y%m%d}_{hashlib.sha256(','.join(content).encode()).hexdigest()[:8]}"
+
+
+def promote_if_better(
+    registry: Registry, model_version: str, as_of_date: date, test: pd.DataFrame, params: Params
+) -> Outcome:
+    """Compare a registered version with the champion standing at `as_of_date`, both on `test`, and switch if
+    it wins.
+
+    Models fitted for their own evaluation are compared: the champion's refit has seen outcomes that overlap
+    this test.
+    """
+    if any(entry.model_version == model_version for entry in registry.promotions()):
+        return Outcome(model_version, "promoted", "promoted when it was first trained")
+    champion = registry.standing(as_of_date)
+    if champion is None:
+        is_better, reason = True, "the first model"
+    else:
+        try:
+            standing = _evaluate_again(registry, champion.model_version, test)
+            challenger = registry.metadata(model_version)["metrics"]["test"]
+            is_better, reason = beats(challenger, standing, params.calibration_tolerance)
+        except InputError as error:
+            # A champion that cannot predict for this panel cannot score tomorrow either.
+            is_better, reason = True, f"the champion cannot be compared: {error}"
+    if not is_better:
+        return Outcome(model_version, "kept_champion", reason)
+    registry.promote(Promotion(model_version, as_of_date, reason))
+    return Outcome(model_version, "promoted", reason)
+
+
+def _evaluate_again(registry: Registry, model_version: str, test: pd.DataFrame) -> dict[str, Any]:
+    names = [feature["name"] for feature in registry.metadata(model_version)["features"]]
+    check_columns(
+        list(test.columns),
+        needed=names,
+        allowed=list(test.columns),
+        where="the panel",
+        remedy=f"{model_version} needs them",
+    )
+    model = registry.load(model_version, EVALUATION)
+    with threadpool_limits(1):
+        return evaluate.metrics(test["is_churned"].to_numpy(), probabilities(model, test[names]))
+
+
+def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any]) -> None:
+    figures = metadata.get("metrics", {}).get("test", {})
+    trained_on = metadata.get("trained_on", {})
+    row = {
+        "model_version": pa.array([metadata.get("model_version")], pa.string()),
+        "run_id": pa.array([run.run_id], pa.string()),
+        "as_of_date": pa.array([run.as_of_date], pa.date32()),
+        "outcome": pa.array([outcome], pa.string()),
+        "chosen_model": pa.array([metadata.get("chosen_model")], pa.string()),
+        "rows_trained": pa.array([trained_on.get("rows")], pa.int64()),
+        "churners_trained": pa.array([trained_on.get("churners")], pa.int64()),
+        "auc": pa.array([figures.get("auc")], pa.float64()),
+        "average_precision": pa.array([figures.get("average_precision")], pa.float64()),
+        "brier": pa.array([figures.get("brier")], pa.float64()),
+        "lift_top_decile": pa.array([figures.get("lift_top_decile")], pa.float64()),
+        "calibration_slope": pa.array([figures.get("calibration_slope")], pa.float64()),
+        "metrics": pa.array(
+            [json.dumps(metadata.get("metrics") or {"reason": metadata.get("reason")}, sort_keys=True)],
+            pa.string(),
+        ),
+        "trained_at": pa.array([datetime.now(UTC).replace(tzinfo=None)], pa.timestamp("us")),
+    }
+    with wh.transaction():
+        wh.execute("delete from ops.training_runs where run_id = $1", [run.run_id])
+        wh.append("ops.training_runs", pa.table(row))
