@@ -1,0 +1,160 @@
+"""A warehouse in one DuckDB file: one writing process at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.errors import WarehouseError
+from warehouse.relations import FittedRows, as_reader, column_definitions, quoted, quoted_name, split_name
+
+# Steps of a run follow each other closely; wait for the one that is just closing the file.
+LOCK_PATIENCE_S = 15.0
+
+
+class DuckWarehouse:
+    """One connection that commits by itself outside `transaction()`."""
+
+    target = "duckdb"
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._connection = _connect(path, read_only=read_only)
+        self._in_transaction = False
+
+    def query(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
+        with _said_plainly():
+            return _relation(self._connection, sql, params).to_arrow_table()
+
+    def stream(self, sql: str, params: Sequence[Any] = (), batch_rows: int = 65_536) -> pa.RecordBatchReader:
+        with _said_plainly():
+            return _relation(self._connection.cursor(), sql, params).to_arrow_reader(batch_rows)
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+        with _said_plainly():
+            result = self._connection.execute(sql, list(params))
+            if not result.description or result.description[0][0] != "Count":
+                return -1
+            count = result.fetchone()
+            return int(count[0]) if count else -1
+
+    def append(self, name: str, rows: pa.Table | pa.RecordBatch | pa.RecordBatchReader) -> int:
+        fitted = FittedRows(as_reader(rows), name, self.query(f"select * from {quoted_name(name)} limit 0").schema)
+        columns = ", ".join(quoted(column) for column in fitted.schema.names)
+        try:
+            with _said_plainly():
+                self._connection.register("keepwell_rows", fitted.reader())
+                self._connection.execute(
+                    f"insert into {quoted_name(name)} ({columns}) select {columns} from keepwell_rows"
+                )
+        except WarehouseError as fault:
+            raise (fitted.fault or fault) from None
+        finally:
+            self._connection.unregister("keepwell_rows")
+        return fitted.rows
+
+    def create_table(self, name: str, schema: pa.Schema) -> None:
+        self.execute(f"create table if not exists {quoted_name(name)} ({column_definitions(schema)})")
+
+    def exists(self, name: str) -> bool:
+        return bool(self.column_types(name))
+
+    def column_types(self, name: str) -> dict[str, str]:
+        schema, table = split_name(name)
+        columns = self.query(
+            """
+            select column_name as name, data_type as type
+            from duckdb_columns()
+            where database_name = current_database() and schema_name = $1 and table_name = $2
+            order by column_index
+            """,
+            [schema, table],
+        )
+        return {column["name"]: column["type"] for column in columns.to_pylist()}
+
+    def schemas(self) -> list[str]:
+        rows = self.query("select schema_name as name from duckdb_schemas() where database_name = current_database()")
+        return sorted(rows["name"].to_pylist())
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._in_transaction:
+            raise WarehouseError("a transaction is open already: transactions do not nest")
+        self.execute("begin transaction")
+        self._in_transaction = True
+        try:
+            yield
+            self.execute("commit")
+        except BaseException:
+            self._rollback()
+            raise
+        finally:
+            self._in_transaction = False
+
+    def lock(self, name: str) -> None:
+        """Nothing to do: only one process at a time can write the file."""
+
+    def replace_views(self, views: Mapping[str, str | None]) -> None:
+        for name, sql in views.items():
+            if sql is None:
+                self.execute(f"drop view if exists {quoted_name(name)}")
+            else:
+                self.execute(f"create or replace view {quoted_name(name)} as {sql}")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _rollback(self) -> None:
+        try:
+            self._connection.execute("rollback")
+        except duckdb.TransactionException:
+            # A commit that failed has ended the transaction already.
+            pass
+
+
+def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    if read_only and not path.exists():
+        raise WarehouseError(f"there is no warehouse at {path} yet: run `python -m warehouse init`, then ingest")
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            connection = duckdb.connect(path, read_only=read_only)
+            connection.execute("set TimeZone = 'UTC'")
+            return connection
+        except duckdb.IOException as fault:
+            if "lock" not in str(fault).lower():
+                raise WarehouseError(f"cannot open {path}: {fault}") from fault
+            if time.monotonic() > deadline:
+                raise WarehouseError(
+                    f"another process keeps {path} open, and DuckDB lets in one at a time: wait for it or stop it "
+                    f"({fault})"
+                ) from fault
+            time.sleep(0.2)
+
+
+def _relation(
+    connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[Any]
+) -> duckdb.DuckDBPyRelation:
+    relation = connection.sql(sql, params=list(params) or None)
+    if relation is None:
+        raise WarehouseError("this statement gives no rows: query and stream take a select")
+    return relation
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as fault:
+        raise WarehouseError(str(fault)) from fault

@@ -1,0 +1,141 @@
+"""Schemas and ops tables: what `init` creates. Types are the same words on both engines."""
+
+from __future__ import annotations
+
+from warehouse.door import Warehouse
+
+SCHEMAS = ("raw", "restricted", "ops", "staging", "core", "policy", "archive", "history", "marts")
+
+# Name to columns. Rejected rows and test results have no key: they are replaced by batch, and by run and gate.
+OPS_TABLES: dict[str, str] = {
+    "ops.sources": """
+        source varchar primary key,
+        policy_set varchar not null,
+        reporting_currency_code varchar not null,
+        landing_lag_days integer not null,
+        max_rejected_share double precision not null""",
+    "ops.batches": """
+        batch_id varchar primary key,
+        batch_no integer not null,
+        source varchar not null,
+        delivered_on date not null,
+        is_history boolean not null,
+        status varchar not null,
+        rows_read bigint not null,
+        rows_loaded bigint not null,
+        rows_rejected bigint not null,
+        rows_duplicate bigint not null,
+        loaded_at timestamp not null""",
+    "ops.batch_files": """
+        batch_id varchar not null,
+        entity varchar not null,
+        file_name varchar not null,
+        content_hash varchar not null,
+        rows_read bigint not null,
+        rows_loaded bigint not null,
+        rows_rejected bigint not null,
+        rows_duplicate bigint not null,
+        primary key (batch_id, entity, file_name)""",
+    "ops.rejected_rows": """
+        batch_id varchar not null,
+        entity varchar not null,
+        file_name varchar not null,
+        line_no bigint,
+        column_name varchar,
+        reason_code varchar not null,
+        reason varchar not null,
+        raw_text varchar""",
+    "restricted.rejected_rows": """
+        batch_id varchar not null,
+        entity varchar not null,
+        file_name varchar not null,
+        line_no bigint,
+        raw_text varchar""",
+    "ops.runs": """
+        run_id varchar primary key,
+        run_key varchar not null unique,
+        kind varchar not null,
+        as_of_date date not null,
+        knowledge_cutoff_on date not null,
+        status varchar not null,
+        note varchar,
+        started_at timestamp not null""",
+    "ops.run_dates": """
+        run_id varchar not null,
+        as_of_date date not null,
+        knowledge_cutoff_on date not null,
+        primary key (run_id, as_of_date)""",
+    "ops.publications": """
+        publication_no integer primary key,
+        run_id varchar not null,
+        kind varchar not null,
+        as_of_date date not null,
+        scores_status varchar not null,
+        model_version varchar,
+        rows_published bigint not null,
+        published_at timestamp not null,
+        withdrawn_at timestamp,
+        note varchar""",
+    "ops.test_results": """
+        run_id varchar not null,
+        as_of_date date,
+        tool varchar not null,
+        gate varchar not null,
+        test_name varchar not null,
+        relation varchar,
+        severity varchar not null,
+        status varchar not null,
+        failures bigint,
+        message varchar,
+        executed_at timestamp not null""",
+    "ops.training_runs": """
+        model_version varchar,
+        run_id varchar not null,
+        as_of_date date not null,
+        outcome varchar not null,
+        chosen_model varchar,
+        rows_trained bigint,
+        churners_trained bigint,
+        auc double precision,
+        average_precision double precision,
+        brier double precision,
+        lift_top_decile double precision,
+        calibration_slope double precision,
+        metrics varchar,
+        trained_at timestamp not null""",
+}
+
+# The one rule of what stands: for each as-of date the latest publication, not withdrawn, whose run built it.
+STANDING_SNAPSHOTS = """
+    select as_of_date, run_id
+    from (
+        select
+            run_dates.as_of_date,
+            publications.run_id,
+            row_number() over (
+                partition by run_dates.as_of_date
+                order by publications.publication_no desc
+            ) as place
+        from ops.publications as publications
+        inner join ops.run_dates as run_dates on publications.run_id = run_dates.run_id
+        where publications.withdrawn_at is null
+    ) as publications_by_date
+    where place = 1
+"""
+
+
+def init(wh: Warehouse) -> None:
+    """Create what is missing: schemas, ops tables, the standing rule. Idempotent, in one transaction."""
+    with wh.transaction():
+        wh.lock("init")
+        for schema in SCHEMAS:
+            wh.execute(f"create schema if not exists {schema}")
+        for name, columns in OPS_TABLES.items():
+            wh.execute(f"create table if not exists {name} ({columns})")
+        wh.replace_views({"ops.standing_snapshots": STANDING_SNAPSHOTS})
+
+
+def ensure(wh: Warehouse) -> None:
+    """`init` unless it was done; costs one small query when it was."""
+    if not wh.exists("ops.standing_snapshots"):
+        init(wh)
