@@ -50,21 +50,23 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ml.churn",
         description="Train the churn model on matured month-ends and score customers with the champion.",
-        epilog="Exit codes: 0 done; 2 bad input or no champion; 99 nothing to train on, or the bank is too young for "
-        "scores. KEEPWELL_HOME, KEEPWELL_SOURCE and KEEPWELL_TARGET choose the bank, ml/churn/params.yaml the model.",
+        epilog="Exit codes: 0 done; 2 bad input or no champion; 99 nothing to train on, or the bank is "
+        "too young for scores. KEEPWELL_HOME, KEEPWELL_SOURCE and KEEPWELL_TARGET choose the bank, "
+        "ml/churn/params.yaml the model.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="{train,score,models}")
     train = commands.add_parser(
         "train",
         help="fit on RUN.churn_panel, register, promote when better",
-        description="Fit on RUN.churn_panel, judge out of time, register the model, promote it when it beats the "
-        "champion, and record the outcome in ops.training_runs. The same panel twice is fitted once.",
+        description="Fit on RUN.churn_panel, judge out of time, register the model, promote it when "
+        "it beats the champion, and record the outcome in ops.training_runs. The same panel twice is fitted "
+        "once.",
     )
     score = commands.add_parser(
         "score",
         help="write RUN.raw_churn_scores with the champion",
-        description="Score the eligible customers of RUN.fct_customer_features with the champion as it stood at the "
-        "run's as-of date, and replace RUN.raw_churn_scores.",
+        description="Score the eligible customers of RUN.fct_customer_features with the champion as it stood "
+        "at the run's as-of date, and replace RUN.raw_churn_scores.",
     )
     for command in (train, score):
         command.add_argument("--run", required=True, metavar="RUN", help="run_id, such as run_20261031_01")

@@ -54,8 +54,8 @@ def final_fold(panel: pd.DataFrame, params: Params) -> Fold:
     if not folds:
         raise NothingToTrainError(
             "no_mature_labels",
-            f"the mature month-ends, {panel['as_of_date'].min()} to {panel['as_of_date'].max()}, lie less than "
-            f"{params.windows.embargo_days} days apart: none is left to test on",
+            f"the mature month-ends {panel['as_of_date'].min()} to {panel['as_of_date'].max()} span "
+            f"less than the embargo of {params.windows.embargo_days} days: none is left to test on",
         )
     for part, dates, least in (
         ("training", folds[-1].train_dates, params.minimum.train_churners),
@@ -148,7 +148,7 @@ def choose(panel: pd.DataFrame, params: Params, progress: Progress) -> Choice:
 
 
 def pick(tried: Iterable[dict[str, Any]], tie_margin: float) -> dict[str, Any]:
-    """The best of `tried`, simplest first; between kinds of candidates only a gain above `tie_margin` counts."""
+    """The best of `tried`, simplest first; between kinds of models only a gain above `tie_margin` counts."""
     best: dict[str, Any] = {}
     for one in tried:
         margin = tie_margin if best and one["candidate"] != best["candidate"] else 0.0

@@ -149,5 +149,6 @@ def _check(params: Params, file_name: str) -> None:
     for feature in params.features:
         if feature.kind not in KINDS or feature.sign not in (-1, 0, 1):
             raise InputError(
-                f"{file_name}: feature {feature.name}: kind must be one of {', '.join(sorted(KINDS))}, sign -1, 0 or 1"
+                f"{file_name}: feature {feature.name}: kind must be one of {', '.join(sorted(KINDS))}, "
+                "and sign -1, 0 or 1"
             )

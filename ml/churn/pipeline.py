@@ -22,7 +22,7 @@ from ml.churn.params import Feature, Params
 
 
 def build(name: str, settings: dict[str, Any], params: Params) -> Pipeline:
-    """The unfitted Pipeline of candidate `name` with `settings` of its grid; InputError for an unknown name."""
+    """The unfitted Pipeline of candidate `name` with `settings` of its grid; InputError for another name."""
     if name == "logistic":
         return Pipeline(
             [("prepare", _scaled(params)), ("model", LogisticRegression(max_iter=2000, **settings))]
@@ -57,7 +57,7 @@ def fit_calibrated(
 
 
 def probabilities(model: ClassifierMixin, features: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """(rows,) probability of churn, rounded to 8 decimals: beyond them engines and batch sizes may disagree."""
+    """(rows,) probability of churn, rounded to 8 decimals: beyond them batch sizes may disagree."""
     return np.round(model.predict_proba(features)[:, 1], 8)
 
 

@@ -6,7 +6,6 @@ new champion.
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import warnings
@@ -136,7 +135,7 @@ class Registry:
         draft.write_text(
             json.dumps([asdict(entry) for entry in log], indent=2, default=str) + "\n", encoding="utf-8"
         )
-        os.replace(draft, self._log)
+        draft.replace(self._log)
 
 
 _RETRAIN = "run `python -m ml.churn train` (the DAG churn_training)"
@@ -145,12 +144,13 @@ _RETRAIN = "run `python -m ml.churn train` (the DAG churn_training)"
 def beats(
     challenger: dict[str, Any], champion: dict[str, Any], calibration_tolerance: float
 ) -> tuple[bool, str]:
-    """Whether the challenger takes over, by metrics() of both on the same test snapshots, and why."""
+    """Whether the challenger takes over, by metrics() of both on one test part, and why."""
     gain = challenger["average_precision"] - champion["average_precision"]
     loss = challenger["calibration_error"] - champion["calibration_error"]
     figures = (
         f"average precision {challenger['average_precision']:.4f} against {champion['average_precision']:.4f}, "
-        f"calibration error {challenger['calibration_error']:.4f} against {champion['calibration_error']:.4f}"
+        f"calibration error {challenger['calibration_error']:.4f} against "
+        f"{champion['calibration_error']:.4f}"
     )
     if gain <= 0:
         return False, f"not better out of time: {figures}"

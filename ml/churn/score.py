@@ -57,17 +57,18 @@ def run_scoring(settings: Settings, params: Params, run_id: str, progress: Progr
             raise TooYoungError(reason)
         features = [Feature(**entry) for entry in registry.metadata(champion.model_version)["features"]]
         check_columns(
-            wh.query(f"select * from {source} limit 0").column_names,
+            list(wh.column_types(source)),
             needed=[*KEYS, "is_eligible", *(feature.name for feature in features)],
             allowed=params.excluded,
             where=source,
-            remedy=f"these are not the features of {champion.model_version}: correct the SQL, or run churn_training",
+            remedy=f"{champion.model_version} takes others: correct the SQL or run churn_training",
         )
         model = registry.load(champion.model_version)
         eligible = wh.query(f"select count(*) as n from {source} where is_eligible").column("n")[0].as_py()
         task = progress.add_task(f"Score with {champion.model_version}", total=eligible)
         columns = ", ".join([*KEYS, *(feature.name for feature in features)])
-        batches = wh.stream(f"select {columns} from {source} where is_eligible", batch_rows=BATCH_ROWS)
+        eligible_rows = f"select {columns} from {source} where is_eligible"
+        batches = wh.stream(eligible_rows, batch_rows=BATCH_ROWS)
 
         def scored() -> Iterator[pa.RecordBatch]:
             for batch in batches:
@@ -87,7 +88,7 @@ def score_batch(
     scored_at: datetime,
     where: str,
 ) -> pa.RecordBatch:
-    """One batch of keys and features to one batch of SCORES; a row's score does not depend on its neighbours."""
+    """One batch of keys and features to one batch of SCORES; no score depends on another row."""
     rows = batch.num_rows
     probability = probabilities(model, feature_frame(batch, features, where)) if rows else np.empty(0)
     return pa.RecordBatch.from_arrays(
@@ -115,7 +116,8 @@ def why_too_young(wh: Warehouse, run: Run, windows: Windows) -> str | None:
     if wh.exists("history.fct_customer_features"):
         mature = (
             wh.query(
-                "select count(distinct as_of_date) as n from history.fct_customer_features where as_of_date between $1 and $2",
+                "select count(distinct as_of_date) as n from history.fct_customer_features "
+                "where as_of_date between $1 and $2",
                 [needed_from, needed_to],
             )
             .column("n")[0]
@@ -123,11 +125,12 @@ def why_too_young(wh: Warehouse, run: Run, windows: Windows) -> str | None:
         )
     if not mature:
         return (
-            f"no month-end has {windows.observation_days} days of activity before it (the first is {first}) and "
-            f"{windows.embargo_days} days of outcome after it"
+            f"no month-end has {windows.observation_days} days of activity before it (activity begins "
+            f"{first}) and {windows.embargo_days} days of outcome after it"
         )
     trainings = wh.query(
-        "select as_of_date, outcome from ops.training_runs where as_of_date <= $1 order by as_of_date desc, trained_at desc",
+        "select as_of_date, outcome from ops.training_runs where as_of_date <= $1 "
+        "order by as_of_date desc, trained_at desc",
         [run.as_of_date],
     ).to_pylist()
     if trainings and trainings[0]["outcome"] in ("no_mature_labels", "too_few_churners"):
@@ -143,8 +146,8 @@ def _check_one_date(wh: Warehouse, run: Run) -> None:
     )
     if dates.to_pylist() != [run.as_of_date]:
         raise InputError(
-            f"run {run.run_id} ({run.kind}) builds {len(dates)} dates; only a run of one date is scored, each by the "
-            "champion of its day: score a daily run"
+            f"run {run.run_id} ({run.kind}) does not build {run.as_of_date} alone ({len(dates)} dates); "
+            "every date is scored by the champion of its day: score a daily run"
         )
 
 
@@ -155,8 +158,9 @@ def _no_champion(run: Run, promotions: list[Promotion]) -> str:
         else ""
     )
     return (
-        f"NO CHAMPION: no churn model stands for {run.as_of_date}{later}, so nothing is scored. Run the DAG churn_training "
-        f"(python -m ml.churn train) as of {run.as_of_date} or an earlier month-end, then this run again"
+        f"NO CHAMPION: no churn model stands for {run.as_of_date}{later}, so nothing is scored. Run the "
+        f"DAG churn_training (python -m ml.churn train) as of {run.as_of_date} or an earlier "
+        "month-end, then this run again"
     )
 
 

@@ -68,7 +68,7 @@ def read_panel(wh: Warehouse, run: Run, params: Params) -> pd.DataFrame:
     relation = f"{run.run_id}.churn_panel"
     if not wh.exists(relation):
         raise InputError(f"{relation} does not exist; build it first: dbt build --select training")
-    present = wh.query(f"select * from {relation} limit 0").column_names
+    present = list(wh.column_types(relation))
     check_columns(
         present,
         needed=[*KEYS, *LABELS, *params.feature_names],
@@ -85,8 +85,8 @@ def read_panel(wh: Warehouse, run: Run, params: Params) -> pd.DataFrame:
     matured = run.knowledge_cutoff_on - timedelta(days=params.windows.embargo_days)
     if len(panel) and panel["as_of_date"].max() > matured:
         raise InputError(
-            f"{relation} calls {panel['as_of_date'].max()} mature, and with the windows of ml/churn/params.yaml nothing "
-            f"after {matured} can be; make the policy seed and params.yaml agree"
+            f"{relation} calls {panel['as_of_date'].max()} mature, and with the windows of "
+            f"ml/churn/params.yaml nothing after {matured} can be; make the policy seed and params.yaml agree"
         )
     return panel
 
