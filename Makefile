@@ -48,7 +48,8 @@ lint: setup  ## linters and checks that need no data
 	@mypy
 	@yamllint --strict .
 	@sqlfluff lint --disable-progress-bar dbt_project
-	@$(PY) -m keepwell dbt-parse
+	@dbt --quiet --warn-error-options '{"error": ["Deprecations"]}' parse --no-partial-parse --show-all-deprecations \
+		--project-dir dbt_project --profiles-dir dbt_project --target duckdb
 
 format: setup  ## write the code as the linters want it
 	@ruff check --fix . && ruff format . && sqlfluff fix --disable-progress-bar dbt_project

@@ -24,10 +24,11 @@ ENVIRONMENT = {
 }
 
 _PREAMBLE = """set -euo pipefail
-export KEEPWELL_HOME="${KEEPWELL_HOME:-var}" KEEPWELL_SOURCE="${KEEPWELL_SOURCE:-demo}"
-export KEEPWELL_TARGET="${KEEPWELL_TARGET:-postgres}"
+mkdir -p "${KEEPWELL_HOME:=var}"
+KEEPWELL_HOME="$(cd "$KEEPWELL_HOME" && pwd)"
+export KEEPWELL_HOME KEEPWELL_SOURCE="${KEEPWELL_SOURCE:-demo}" KEEPWELL_TARGET="${KEEPWELL_TARGET:-postgres}"
 LANDING="${KEEPWELL_LANDING:-$KEEPWELL_HOME/landing/$KEEPWELL_SOURCE}"
-BANK_HOME="$(realpath --canonicalize-missing "$KEEPWELL_HOME/banks/$KEEPWELL_SOURCE-$KEEPWELL_TARGET")"
+BANK_HOME="$KEEPWELL_HOME/banks/$KEEPWELL_SOURCE-$KEEPWELL_TARGET"
 """
 
 # The boundary that the dbt tests of a layer guard.

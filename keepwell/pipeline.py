@@ -1,0 +1,144 @@
+"""One bank from files to report: the DAGs in their order, each through `airflow dags test`."""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from keepwell.airflow_home import AIRFLOW, PROJECT, AirflowHome
+from keepwell.dag_log import DagLog, TaskOutcome
+from keepwell.request import Request
+from warehouse import open_warehouse
+
+# Bootstrap and training have nothing to do when the last finished month is built and trained on already.
+_BUILT_UNTIL = """
+select max(ops.run_dates.as_of_date) as day
+from ops.run_dates
+inner join ops.runs on ops.run_dates.run_id = ops.runs.run_id
+where ops.runs.kind = 'bootstrap' and ops.runs.status = 'published'
+"""
+_TRAINED_UNTIL = "select max(as_of_date) as day from ops.training_runs"
+
+
+class PipelineError(Exception):
+    """A step failed; the message is what the operator needs to see."""
+
+
+class Pipeline:
+    """Runs a request to its end and says on stderr how far it is."""
+
+    def __init__(self, request: Request, console: Console) -> None:
+        self.request = request
+        self.console = console
+        self.airflow = AirflowHome(request.settings)
+
+    def run(self) -> None:
+        """Raises PipelineError at the first step that fails."""
+        self.request.settings.logs_dir.mkdir(parents=True, exist_ok=True)
+        self._step("The warehouse", "warehouse", "init")
+        if self.request.is_simulated:
+            self._step("The demo bank", "simulator", "--out", str(self.request.landing))
+        with self.console.status("Airflow: configuration and database"):
+            self.airflow.prepare()
+        for dag_id in self._due():
+            self._run_dag(dag_id)
+        self._summary()
+
+    def _due(self) -> list[str]:
+        """The DAGs that have something to do."""
+        due = ["customer_daily"]
+        with open_warehouse(self.request.settings) as warehouse:
+            trained = warehouse.query(_TRAINED_UNTIL).column("day")[0].as_py()
+            built = warehouse.query(_BUILT_UNTIL).column("day")[0].as_py()
+        if trained is None or trained < last_month_end(self.request.as_of):
+            due.insert(0, "churn_training")
+        if built is None or built < last_month_end(self.request.as_of - timedelta(days=1)):
+            due.insert(0, "customer_bootstrap")
+        return due
+
+    def _step(self, name: str, *arguments: str) -> None:
+        """A command line of another room, which shows its own progress on stderr."""
+        command, environment = [sys.executable, "-m", *arguments], self.airflow.environment()
+        if subprocess.run(
+            command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, check=False
+        ).returncode:
+            raise PipelineError(f"{name} failed; see above.")
+
+    def _summary(self) -> None:
+        command, environment = [sys.executable, "-m", "dashboards", "summary"], self.airflow.environment()
+        if subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode:
+            raise PipelineError("The summary failed; see above.")
+        print(f"Report: {self.request.settings.report_dir / 'report.html'}")
+
+    def _run_dag(self, dag_id: str) -> None:
+        """Raises PipelineError with the last lines of the task that failed."""
+        path = self._log_path(dag_id)
+        conf = json.dumps(
+            {
+                "as_of_date": self.request.as_of.isoformat(),
+                "source": self.request.settings.source,
+                "landing": str(self.request.landing),
+                "target": self.request.settings.target,
+            }
+        )
+        log = DagLog()
+        command = [AIRFLOW, "dags", "test", dag_id, "--conf", conf]
+        with (
+            path.open("w") as file,
+            _progress(self.console) as progress,
+            subprocess.Popen(
+                command, cwd=PROJECT, env=self.airflow.environment(), text=True, errors="replace",
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            ) as process,
+        ):  # fmt: skip
+            assert process.stdout is not None
+            bar = progress.add_task(f"{dag_id}: starting", total=None)
+            started = time.monotonic()
+            for line in process.stdout:
+                file.write(line)
+                if task := log.feed(line):
+                    progress.update(bar, description=f"{dag_id}: {task.name}")
+                    if task.state != "running":
+                        self._tell(dag_id, task, time.monotonic() - started)
+                    else:
+                        started = time.monotonic()
+        if process.returncode:
+            raise PipelineError(_failure(dag_id, log.failed, path))
+
+    def _tell(self, dag_id: str, task: TaskOutcome, seconds: float) -> None:
+        mark = {"success": "[green]✓[/]", "skipped": "[yellow]-[/]"}.get(task.state, "[red]✗[/]")
+        state = "" if task.state == "success" else f" {task.state}"
+        self.console.print(f"{mark} {dag_id} [bold]{task.name}[/]{state} {seconds:.1f} s", highlight=False)
+
+    def _log_path(self, dag_id: str) -> Path:
+        """The next free number: logs of earlier runs stay."""
+        folder = self.request.settings.logs_dir
+        taken = (path.stem.rpartition("_")[2] for path in folder.glob(f"{dag_id}_*.log"))
+        return (
+            folder
+            / f"{dag_id}_{1 + max((int(number) for number in taken if number.isdigit()), default=0)}.log"
+        )
+
+
+def last_month_end(day: date) -> date:
+    """The last day of the last month that is over at the end of `day`."""
+    tomorrow = day + timedelta(days=1)
+    return tomorrow.replace(day=1) - timedelta(days=1)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _failure(dag_id: str, task: TaskOutcome | None, log: Path) -> str:
+    if task is None:
+        return f"{dag_id} failed before its first task was run.\nLog: {log}"
+    lines = "\n".join(f"  {line}" for line in task.lines)
+    tries = f" after {task.tries} tries" if task.tries > 1 else ""
+    return f"{dag_id} failed at {task.name}{tries}.\n{lines}\nLog: {log}"
