@@ -1,0 +1,154 @@
+{#- Balances on the observed day and their daily means over the windows before it, without a row per day: the balance
+    of an earlier day is the closing balance less what flowed since, so the mean of n days that end `lag` days ago is
+    (balance then) - sum of flow x (days of the window that came before it) / n. -#}
+{%- set anchor_days = 62 -%}
+
+with
+
+observations as (
+    select * from {{ ref('int_observations') }}
+),
+
+deposit_accounts as (
+    select *
+    from {{ ref('int_account_states') }}
+    where is_deposit
+),
+
+recent_balances as (
+    select
+        deposit_accounts.account_id,
+        deposit_accounts.observed_on,
+        deposit_accounts.known_by_on,
+        balances.balance_amount,
+        balances.balance_on,
+        row_number() over (
+            partition by deposit_accounts.account_id, deposit_accounts.observed_on, deposit_accounts.known_by_on
+            order by balances.balance_on desc
+        ) as recency_rank
+    from deposit_accounts
+    inner join {{ ref('stg_month_end_balances') }} as balances
+        on
+            deposit_accounts.account_id = balances.account_id
+            and deposit_accounts.observed_on >= balances.balance_on
+            and {{ add_days('deposit_accounts.observed_on', -anchor_days) }} < balances.balance_on
+            and deposit_accounts.known_by_on >= balances.known_date
+),
+
+{#- An account opened since the last month-end starts from nothing; an older one without a recent balance is unknown. -#}
+anchors as (
+    select
+        deposit_accounts.account_id,
+        deposit_accounts.customer_id,
+        deposit_accounts.currency_code,
+        coalesce(
+            recent_balances.balance_amount,
+            case
+                when deposit_accounts.opened_on > {{ add_days('deposit_accounts.observed_on', -anchor_days) }} then 0
+            end
+        ) as anchor_amount,
+        deposit_accounts.is_open,
+        deposit_accounts.observed_on,
+        deposit_accounts.known_by_on,
+        coalesce(recent_balances.balance_on, {{ add_days('deposit_accounts.opened_on', -1) }}) as anchor_on
+    from deposit_accounts
+    left join recent_balances
+        on
+            deposit_accounts.account_id = recent_balances.account_id
+            and deposit_accounts.observed_on = recent_balances.observed_on
+            and deposit_accounts.known_by_on = recent_balances.known_by_on
+            and recent_balances.recency_rank = 1
+),
+
+flows as (
+    select
+        facts.account_id,
+        observations.observed_on,
+        observations.known_by_on,
+        facts.sum_net_flow_account_currency as flow,
+        observations.outcome_days,
+        observations.lag_days,
+        facts.activity_date,
+        {{ days_between('facts.activity_date', 'observations.observed_on') }} as days_ago
+    from observations
+    inner join {{ ref('fct_account_activity_daily') }} as facts
+        on
+            observations.observed_on >= facts.activity_date
+            and {{ add_days('observations.observed_on', '-observations.lag_days - observations.outcome_days - 90') }}
+            < facts.activity_date
+            and observations.known_by_on >= facts.known_date
+),
+
+{#- `_before` sums weigh each flow with the days of the window that came before it. -#}
+windows as (
+    select
+        anchors.account_id,
+        anchors.customer_id,
+        anchors.currency_code,
+        min(anchors.anchor_amount) as anchor_amount,
+        sum(case when flows.activity_date > anchors.anchor_on then flows.flow else 0 end) as flow_since_anchor,
+        {{ sum_between('flow * (29 - days_ago)', 0, 30) }} as flow_before_30d,
+        {{ sum_between('flow * (89 - days_ago)', 0, 90) }} as flow_before_90d,
+        {{ sum_between('flow', 0, 90) }} as flow_90d,
+        {{ sum_between('flow * (179 - days_ago)', 90, 180) }} as flow_before_prior_90d,
+        {{ sum_between('flow * (flows.outcome_days - 1 - days_ago)', 0, 'flows.outcome_days') }}
+            as flow_before_outcome,
+        {{ sum_between('flow', 0, 'flows.lag_days') }} as flow_since_start,
+        {{
+            sum_between(
+                'flow * (flows.lag_days + flows.outcome_days - 1 - days_ago)',
+                'flows.lag_days',
+                'flows.lag_days + flows.outcome_days'
+            )
+        }} as flow_before_base,
+        anchors.is_open,
+        anchors.observed_on,
+        anchors.known_by_on
+    from anchors
+    left join flows
+        on
+            anchors.account_id = flows.account_id
+            and anchors.observed_on = flows.observed_on
+            and anchors.known_by_on = flows.known_by_on
+    group by
+        anchors.account_id,
+        anchors.customer_id,
+        anchors.currency_code,
+        anchors.is_open,
+        anchors.observed_on,
+        anchors.known_by_on
+),
+
+closing as (
+    select
+        windows.*,
+        observations.outcome_days,
+        case when windows.is_open then windows.anchor_amount + windows.flow_since_anchor else 0 end as closing_amount
+    from windows
+    inner join observations
+        on
+            windows.observed_on = observations.observed_on
+            and windows.known_by_on = observations.known_by_on
+),
+
+final as (
+    select
+        account_id,
+        customer_id,
+        currency_code,
+        cast(closing_amount as {{ money() }}) as closing_balance_amount,
+        {{ divide_exact('closing_amount * 30 - flow_before_30d', 30) }} as mean_balance_30d_amount,
+        {{ divide_exact('closing_amount * 90 - flow_before_90d', 90) }} as mean_balance_90d_amount,
+        {{ divide_exact('(closing_amount - flow_90d) * 90 - flow_before_prior_90d', 90) }}
+            as mean_balance_prior_90d_amount,
+        {{ divide_exact('closing_amount * outcome_days - flow_before_outcome', 'outcome_days') }}
+            as mean_balance_outcome_amount,
+        {{
+            divide_exact('(closing_amount - flow_since_start) * outcome_days - flow_before_base', 'outcome_days')
+        }} as mean_balance_base_amount,
+        observed_on,
+        known_by_on
+    from closing
+)
+
+select * from final

@@ -1,0 +1,162 @@
+{#- What became of each customer who was there at the start: the forms of churn in the outcome window, and in the gap
+    before it. Snapshots (their last period) and labels (the period after) are the same rows here. -#}
+with
+
+observations as (
+    select * from {{ ref('int_observations') }}
+),
+
+balances as (
+    select * from {{ ref('int_customer_balances') }}
+),
+
+{#- The last account decides; of several closed that day, one closed by the customer makes it the customer's choice. -#}
+closures as (
+    select
+        accounts.customer_id,
+        max(case when accounts.closure_reason in ('bank_policy', 'death', 'fraud_block', 'matured') then 0 else 1 end)
+        = 1 as is_closure_voluntary,
+        accounts.observed_on,
+        accounts.known_by_on,
+        relationships.last_closed_on as closed_on
+    from {{ ref('int_customer_relationships') }} as relationships
+    inner join {{ ref('int_account_states') }} as accounts
+        on
+            relationships.customer_id = accounts.customer_id
+            and relationships.observed_on = accounts.observed_on
+            and relationships.known_by_on = accounts.known_by_on
+            and relationships.last_closed_on = accounts.closed_on
+    where relationships.count_open_accounts = 0
+    group by
+        accounts.customer_id,
+        accounts.observed_on,
+        accounts.known_by_on,
+        relationships.last_closed_on
+),
+
+silences as (
+    select
+        silences.customer_id,
+        max(
+            case
+                when
+                    silences.silent_on <= observations.started_on
+                    and (silences.ended_on is null or silences.ended_on > observations.started_on)
+                    then 1
+                else 0
+            end
+        ) = 1 as is_silent_at_start,
+        silences.observed_on,
+        silences.known_by_on,
+        min(
+            case
+                when
+                    silences.silent_on > observations.started_on
+                    and silences.silent_on <= observations.outcome_from_on
+                    then silences.silent_on
+            end
+        ) as silent_in_gap_on,
+        min(case when silences.silent_on > observations.outcome_from_on then silences.silent_on end)
+            as silent_in_outcome_on
+    from {{ ref('int_customer_silences') }} as silences
+    inner join observations
+        on
+            silences.observed_on = observations.observed_on
+            and silences.known_by_on = observations.known_by_on
+    group by silences.customer_id, silences.observed_on, silences.known_by_on
+),
+
+forms as (
+    select
+        relationships.customer_id,
+        observations.observation_kind,
+        balances.mean_balance_base_amount,
+        balances.mean_balance_outcome_amount,
+        observations.counts_account_closure,
+        observations.counts_balance_drain,
+        observations.counts_silence,
+        observations.is_mature,
+        coalesce(silences.is_silent_at_start, false) as is_silent_at_start,
+        closures.is_closure_voluntary,
+        case
+            {#- Balances before the data begin are unknown. -#}
+            when {{ add_days('observations.started_on', '1 - observations.outcome_days') }}
+            < observations.data_started_on then false
+            when balances.mean_balance_base_amount > 0
+                then
+                    balances.mean_balance_outcome_amount
+                    < observations.drain_share * balances.mean_balance_base_amount
+            else false
+        end as is_balance_drain,
+        observations.as_of_date,
+        observations.started_on,
+        observations.observed_on,
+        observations.known_by_on,
+        case when closures.closed_on <= observations.outcome_from_on then closures.closed_on end as closed_in_gap_on,
+        case when closures.closed_on > observations.outcome_from_on then closures.closed_on end
+            as closed_in_outcome_on,
+        silences.silent_in_gap_on,
+        silences.silent_in_outcome_on
+    from {{ ref('int_customer_relationships') }} as relationships
+    inner join observations
+        on
+            relationships.observed_on = observations.observed_on
+            and relationships.known_by_on = observations.known_by_on
+    left join balances
+        on
+            relationships.customer_id = balances.customer_id
+            and relationships.observed_on = balances.observed_on
+            and relationships.known_by_on = balances.known_by_on
+    left join closures
+        on
+            relationships.customer_id = closures.customer_id
+            and relationships.observed_on = closures.observed_on
+            and relationships.known_by_on = closures.known_by_on
+    left join silences
+        on
+            relationships.customer_id = silences.customer_id
+            and relationships.observed_on = silences.observed_on
+            and relationships.known_by_on = silences.known_by_on
+    where relationships.count_open_accounts_at_start > 0
+),
+
+counted as (
+    select
+        *,
+        counts_account_closure and closed_in_outcome_on is not null as is_counted_closure,
+        counts_silence and silent_in_outcome_on is not null as is_counted_silence,
+        counts_balance_drain and is_balance_drain as is_counted_drain,
+        (counts_account_closure and closed_in_gap_on is not null)
+        or (counts_silence and silent_in_gap_on is not null) as is_gap_churn
+    from forms
+),
+
+final as (
+    select
+        customer_id,
+        observation_kind,
+        mean_balance_base_amount,
+        mean_balance_outcome_amount,
+        is_mature,
+        is_silent_at_start,
+        is_gap_churn,
+        closed_in_outcome_on is not null as is_account_closure,
+        is_balance_drain,
+        silent_in_outcome_on is not null as is_silence,
+        {#- A closure by the bank, by death or at maturity is passive; a drain or a silence is the customer's choice. -#}
+        is_counted_drain or is_counted_silence or (is_counted_closure and is_closure_voluntary) as is_voluntary,
+        is_counted_closure or is_counted_drain or is_counted_silence as is_churned,
+        as_of_date,
+        started_on,
+        observed_on,
+        known_by_on,
+        {#- A drain is a fact of the whole window: it holds from the window's last day on. -#}
+        least(
+            case when is_counted_closure then closed_in_outcome_on end,
+            case when is_counted_silence then silent_in_outcome_on end,
+            case when is_counted_drain then observed_on end
+        ) as churned_on
+    from counted
+)
+
+select * from final

@@ -1,0 +1,46 @@
+{{ config(tags=['training'], access='protected', contract={'enforced': false}) }}
+
+{#- Features as they were published for each date, beside what came after. A row's features end at the as-of date and
+    its label starts after it: they share no day. -#}
+with
+
+features as (
+    select features.*
+    from {{ source('history', 'fct_customer_features') }} as features
+    inner join {{ ref('int_run_dates') }} as run_dates
+        on features.as_of_date = run_dates.as_of_date
+),
+
+observations as (
+    select * from {{ ref('int_observations') }}
+),
+
+outcomes as (
+    select * from {{ ref('int_churn_outcomes') }}
+),
+
+labelled as (
+    select
+        features.*,
+        case
+            when not features.is_eligible or outcomes.customer_id is null then 'ineligible'
+            when not observations.is_mature then 'immature'
+            when outcomes.is_gap_churn then 'gap'
+            else 'mature'
+        end as label_status,
+        case
+            when features.is_eligible and observations.is_mature and not outcomes.is_gap_churn
+                then case when outcomes.is_churned then 1 else 0 end
+        end as is_churned,
+        {{ add_days('features.as_of_date', '1 - observations.observation_days') }} >= observations.data_started_on
+            as observation_complete
+    from features
+    inner join observations
+        on features.as_of_date = observations.as_of_date
+    left join outcomes
+        on
+            features.as_of_date = outcomes.as_of_date
+            and features.customer_id = outcomes.customer_id
+)
+
+select * from labelled

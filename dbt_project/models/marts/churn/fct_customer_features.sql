@@ -1,0 +1,234 @@
+{#- The one text of every feature, for training and for scoring. Only rows dated on or before the as-of date and known
+    by its cutoff enter; sex and age never do (policy). -#}
+with
+
+customers as (
+    select * from {{ ref('int_customers_at') }}
+),
+
+activity as (
+    select * from {{ ref('fct_customer_activity') }}
+),
+
+observations as (
+    select *
+    from {{ ref('int_observations') }}
+    where observation_kind = 'snapshot'
+),
+
+churn_states as (
+    select * from {{ ref('int_churn_outcomes') }}
+),
+
+complaint_versions as (
+    {{ versions_at(ref('stg_interactions'), ['interaction_id'], 'observations') }}
+),
+
+complaints as (
+    select
+        customer_id,
+        observed_on,
+        count(*) as count_complaints_180d
+    from complaint_versions
+    where
+        interaction_type = 'complaint'
+        and opened_on <= observed_on
+        and opened_on > {{ add_days('observed_on', -180) }}
+    group by customer_id, observed_on
+),
+
+contact_versions as (
+    {{ versions_at(ref('stg_campaign_contacts'), ['contact_id'], 'observations') }}
+),
+
+contacts as (
+    select
+        customer_id,
+        observed_on,
+        count(*) as count_campaign_contacts_180d
+    from contact_versions
+    where
+        contact_group = 'treatment'
+        and contacted_on <= observed_on
+        and contacted_on > {{ add_days('observed_on', -180) }}
+    group by customer_id, observed_on
+),
+
+{#- Of several surveys on the last day, the worst answer counts. -#}
+surveys_ranked as (
+    select
+        surveys.customer_id,
+        surveys.score,
+        observations.observed_on,
+        row_number() over (
+            partition by surveys.customer_id, observations.observed_on
+            order by surveys.answered_on desc, surveys.score asc
+        ) as recency_rank
+    from observations
+    inner join {{ ref('stg_satisfaction_surveys') }} as surveys
+        on
+            observations.observed_on >= surveys.answered_on
+            and observations.known_by_on >= surveys.known_date
+),
+
+payment_versions as (
+    {{ versions_at(ref('stg_loan_payments'), ['loan_id', 'due_on'], 'observations') }}
+),
+
+loan_versions as (
+    {{ versions_at(ref('stg_loans'), ['loan_id'], 'observations') }}
+),
+
+{#- A payment made after the observed day was still open on it. -#}
+arrears as (
+    select
+        accounts.customer_id,
+        payment_versions.observed_on,
+        max(
+            case
+                when payment_versions.paid_on <= payment_versions.observed_on
+                    then greatest(0, {{ days_between('payment_versions.due_on', 'payment_versions.paid_on') }})
+                else {{ days_between('payment_versions.due_on', 'payment_versions.observed_on') }}
+            end
+        ) as max_days_past_due_180d
+    from payment_versions
+    inner join loan_versions
+        on
+            payment_versions.loan_id = loan_versions.loan_id
+            and payment_versions.observed_on = loan_versions.observed_on
+    inner join {{ ref('int_account_states') }} as accounts
+        on
+            loan_versions.account_id = accounts.account_id
+            and payment_versions.observed_on = accounts.observed_on
+            and payment_versions.known_by_on = accounts.known_by_on
+    where
+        payment_versions.due_on <= payment_versions.observed_on
+        and payment_versions.due_on > {{ add_days('payment_versions.observed_on', -180) }}
+    group by accounts.customer_id, payment_versions.observed_on
+),
+
+market_ranked as (
+    select
+        observations.observed_on,
+        market.competitor_deposit_rate - market.own_deposit_rate as rate_gap,
+        row_number() over (partition by observations.observed_on order by market.market_on desc) as recency_rank
+    from observations
+    inner join {{ ref('stg_market_environment') }} as market
+        on
+            observations.observed_on >= market.market_on
+            and observations.known_by_on >= market.known_date
+),
+
+joined as (
+    select
+        customers.customer_id,
+        customers.customer_kind,
+        customers.tenure_days,
+        customers.count_open_accounts,
+        customers.count_product_families,
+        customers.is_open,
+        customers.min_tenure_days,
+        customers.as_of_date,
+        {{ days_between('customers.as_of_date', 'customers.next_maturity_on') }} as days_to_next_maturity,
+        activity.days_since_last_activity,
+        activity.count_transactions_30d,
+        activity.count_transactions_90d,
+        activity.count_transactions_365d,
+        activity.count_active_days_90d,
+        activity.count_digital_transactions_90d,
+        {%- for amount in [
+            'sum_amount_30d', 'sum_amount_90d', 'sum_amount_365d', 'sum_outflow_90d', 'closing_balance',
+            'mean_balance_30d', 'mean_balance_90d', 'mean_balance_prior_90d',
+        ] %}
+            cast(activity.{{ amount }} as {{ dbt.type_float() }}) as {{ amount }},
+        {%- endfor %}
+        tiers.value_tier,
+        rfm.r_score,
+        rfm.f_score,
+        rfm.m_score,
+        coalesce(complaints.count_complaints_180d, 0) as count_complaints_180d,
+        surveys_ranked.score as last_satisfaction_score,
+        arrears.max_days_past_due_180d,
+        coalesce(contacts.count_campaign_contacts_180d, 0) as count_campaign_contacts_180d,
+        cast(market_ranked.rate_gap as {{ dbt.type_float() }}) as rate_gap,
+        coalesce(churn_states.is_churned, false) or coalesce(churn_states.is_silent_at_start, false) as is_churned_now
+    from customers
+    inner join activity
+        on
+            customers.customer_id = activity.customer_id
+            and customers.as_of_date = activity.as_of_date
+    inner join {{ ref('fct_customer_value_tiers') }} as tiers
+        on
+            customers.customer_id = tiers.customer_id
+            and customers.as_of_date = tiers.as_of_date
+    inner join {{ ref('fct_customer_rfm') }} as rfm
+        on
+            customers.customer_id = rfm.customer_id
+            and customers.as_of_date = rfm.as_of_date
+    left join churn_states
+        on
+            customers.customer_id = churn_states.customer_id
+            and customers.as_of_date = churn_states.as_of_date
+    left join complaints
+        on
+            customers.customer_id = complaints.customer_id
+            and customers.as_of_date = complaints.observed_on
+    left join contacts
+        on
+            customers.customer_id = contacts.customer_id
+            and customers.as_of_date = contacts.observed_on
+    left join surveys_ranked
+        on
+            customers.customer_id = surveys_ranked.customer_id
+            and customers.as_of_date = surveys_ranked.observed_on
+            and surveys_ranked.recency_rank = 1
+    left join arrears
+        on
+            customers.customer_id = arrears.customer_id
+            and customers.as_of_date = arrears.observed_on
+    left join market_ranked
+        on
+            customers.as_of_date = market_ranked.observed_on
+            and market_ranked.recency_rank = 1
+),
+
+final as (
+    select
+        as_of_date,
+        customer_id,
+        is_open and tenure_days >= min_tenure_days and not is_churned_now as is_eligible,
+        customer_kind,
+        value_tier,
+        cast(tenure_days as {{ dbt.type_float() }}) as tenure_days,
+        cast(days_since_last_activity as {{ dbt.type_float() }}) as days_since_last_activity,
+        cast(count_transactions_30d as {{ dbt.type_float() }}) as count_transactions_30d,
+        cast(count_transactions_90d as {{ dbt.type_float() }}) as count_transactions_90d,
+        cast(count_transactions_365d as {{ dbt.type_float() }}) as count_transactions_365d,
+        cast(count_active_days_90d as {{ dbt.type_float() }}) as count_active_days_90d,
+        sum_amount_30d,
+        sum_amount_90d,
+        sum_amount_365d,
+        sum_outflow_90d,
+        {{ ratio('count_transactions_30d', 'count_transactions_90d') }} as ratio_transactions_30d_to_90d,
+        {{ ratio('sum_amount_90d', 'sum_amount_365d') }} as ratio_amount_90d_to_365d,
+        {{ ratio('count_digital_transactions_90d', 'count_transactions_90d') }} as share_digital_90d,
+        closing_balance,
+        mean_balance_30d,
+        mean_balance_90d,
+        {{ ratio('mean_balance_90d', 'mean_balance_prior_90d') }} as ratio_balance_90d_to_prior_90d,
+        {{ ratio('closing_balance', 'mean_balance_90d') }} as ratio_closing_to_mean_balance_90d,
+        cast(count_open_accounts as {{ dbt.type_float() }}) as count_open_accounts,
+        cast(count_product_families as {{ dbt.type_float() }}) as count_product_families,
+        cast(count_complaints_180d as {{ dbt.type_float() }}) as count_complaints_180d,
+        cast(last_satisfaction_score as {{ dbt.type_float() }}) as last_satisfaction_score,
+        cast(max_days_past_due_180d as {{ dbt.type_float() }}) as max_days_past_due_180d,
+        cast(count_campaign_contacts_180d as {{ dbt.type_float() }}) as count_campaign_contacts_180d,
+        cast(days_to_next_maturity as {{ dbt.type_float() }}) as days_to_next_maturity,
+        rate_gap,
+        cast(r_score as {{ dbt.type_float() }}) as rfm_recency_score,
+        cast(f_score as {{ dbt.type_float() }}) as rfm_frequency_score,
+        cast(m_score as {{ dbt.type_float() }}) as rfm_monetary_score
+    from joined
+)
+
+select * from final

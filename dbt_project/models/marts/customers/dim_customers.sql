@@ -1,0 +1,19 @@
+select
+    customer_id,
+    customer_kind,
+    relationship_status,
+    branch_id,
+    city,
+    sex,
+    age_band,
+    education,
+    occupation,
+    currency_code,
+    tenure_days,
+    count_open_accounts,
+    count_product_families,
+    is_open,
+    as_of_date,
+    opened_on,
+    closed_on
+from {{ ref('int_customers_at') }}

@@ -1,0 +1,14 @@
+select
+    account_id,
+    product_id,
+    branch_id,
+    currency_code,
+    closure_reason,
+    batch_no,
+    opened_on,
+    closed_on,
+    maturity_on,
+    coalesce(valid_from, cast(known_at as date)) as valid_from,
+    cast(known_at as date) as known_date,
+    known_at
+from {{ source('raw', 'accounts') }}

@@ -1,0 +1,18 @@
+select
+    customer_id,
+    customer_kind,
+    branch_id,
+    sex,
+    education,
+    occupation,
+    city,
+    birth_year,
+    batch_no,
+    is_marketing_allowed,
+    is_disabled,
+    opened_on,
+    closed_on,
+    coalesce(valid_from, cast(known_at as date)) as valid_from,
+    cast(known_at as date) as known_date,
+    known_at
+from {{ source('raw', 'customers') }}

@@ -1,0 +1,12 @@
+select
+    loan_id,
+    currency_code,
+    batch_no,
+    due_amount,
+    paid_amount,
+    due_on,
+    paid_on,
+    coalesce(valid_from, cast(known_at as date)) as valid_from,
+    cast(known_at as date) as known_date,
+    known_at
+from {{ source('raw', 'loan_payments') }}

@@ -1,0 +1,12 @@
+select
+    loan_id,
+    account_id,
+    currency_code,
+    batch_no,
+    principal_amount,
+    granted_on,
+    closed_on,
+    coalesce(valid_from, cast(known_at as date)) as valid_from,
+    cast(known_at as date) as known_date,
+    known_at
+from {{ source('raw', 'loans') }}

@@ -1,0 +1,16 @@
+select
+    transaction_id,
+    account_id,
+    direction,
+    currency_code,
+    transaction_type,
+    channel,
+    reverses_transaction_id,
+    batch_id,
+    batch_no,
+    amount,
+    case when direction = 'credit' then amount else -amount end as signed_amount,
+    is_customer_initiated,
+    booked_on,
+    cast(known_at as date) as known_date
+from {{ source('raw', 'transactions') }}

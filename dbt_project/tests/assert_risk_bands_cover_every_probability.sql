@@ -1,0 +1,43 @@
+with
+
+policies as (
+    select distinct
+        policy_set,
+        effective_from
+    from {{ ref('policy_risk_bands') }}
+),
+
+edges as (
+    select lower_bound as probability
+    from {{ ref('policy_risk_bands') }}
+    where lower_bound is not null
+
+    union all
+
+    select lower_bound - 0.00000001 as probability
+    from {{ ref('policy_risk_bands') }}
+    where lower_bound is not null
+
+    union all
+
+    select 0.00000000 as probability
+
+    union all
+
+    select 1.00000000 as probability
+)
+
+select
+    policies.policy_set,
+    edges.probability,
+    count(bands.risk_band) as count_bands
+from policies
+cross join edges
+left join {{ ref('policy_risk_bands') }} as bands
+    on
+        policies.policy_set = bands.policy_set
+        and policies.effective_from = bands.effective_from
+        and edges.probability >= coalesce(bands.lower_bound, 0)
+        and (bands.upper_bound is null or edges.probability < bands.upper_bound)
+group by policies.policy_set, policies.effective_from, edges.probability
+having count(bands.risk_band) != 1

@@ -1,0 +1,49 @@
+-- Every amount has one tier: tried at, just below and just above each cut, at zero, far below and far above.
+with
+
+policies as (
+    select distinct
+        policy_set,
+        effective_from
+    from {{ ref('policy_value_tiers') }}
+),
+
+edges as (
+    select lower_bound + step.cents as amount
+    from {{ ref('policy_value_tiers') }}
+    cross join (
+        select -0.01 as cents
+        union all
+        select 0.00 as cents
+        union all
+        select 0.01 as cents
+    ) as step
+    where lower_bound is not null
+
+    union all
+
+    select extreme.amount
+    from (
+        select 0.00 as amount
+        union all
+        select -999999999.99 as amount
+        union all
+        select 999999999999.99 as amount
+    ) as extreme
+)
+
+select
+    policies.policy_set,
+    policies.effective_from,
+    edges.amount,
+    count(tiers.value_tier) as count_tiers
+from policies
+cross join edges
+left join {{ ref('policy_value_tiers') }} as tiers
+    on
+        policies.policy_set = tiers.policy_set
+        and policies.effective_from = tiers.effective_from
+        and edges.amount >= coalesce(tiers.lower_bound, edges.amount)
+        and (tiers.upper_bound is null or edges.amount < tiers.upper_bound)
+group by policies.policy_set, policies.effective_from, edges.amount
+having count(tiers.value_tier) != 1
