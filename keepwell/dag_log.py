@@ -15,7 +15,7 @@ KEPT_LINES = 30
 
 @dataclass
 class TaskOutcome:
-    """One task: its state in Airflow's words (`running` until it has another), tries, last lines of output."""
+    """One task: its state in Airflow's words (`running` at first), tries, last lines of output."""
 
     name: str
     state: str = "running"
