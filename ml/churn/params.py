@@ -146,6 +146,10 @@ def _check(params: Params, file_name: str) -> None:
     protected = sorted(set(names) & set(params.excluded))
     if protected:
         raise InputError(f"{file_name}: excluded by policy and declared as features: {', '.join(protected)}")
+    if min(params.windows.observation_days, params.windows.outcome_days) < 1 or params.windows.gap_days < 0:
+        raise InputError(f"{file_name}: windows: observation and outcome need a day at least, the gap none")
+    if params.split.test_snapshots < 1 or params.minimum.test_churners < 1 or params.calibration.folds < 2:
+        raise InputError(f"{file_name}: one test snapshot, one test churner, two calibration folds at least")
     for feature in params.features:
         if feature.kind not in KINDS or feature.sign not in (-1, 0, 1):
             raise InputError(

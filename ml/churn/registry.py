@@ -147,10 +147,9 @@ def beats(
     """Whether the challenger takes over, by metrics() of both on one test part, and why."""
     gain = challenger["average_precision"] - champion["average_precision"]
     loss = challenger["calibration_error"] - champion["calibration_error"]
-    figures = (
-        f"average precision {challenger['average_precision']:.4f} against {champion['average_precision']:.4f}, "
-        f"calibration error {challenger['calibration_error']:.4f} against "
-        f"{champion['calibration_error']:.4f}"
+    figures = ", ".join(
+        f"{name.replace('_', ' ')} {challenger[name]:.4f} against {champion[name]:.4f}"
+        for name in ("average_precision", "calibration_error")
     )
     if gain <= 0:
         return False, f"not better out of time: {figures}"

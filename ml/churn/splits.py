@@ -20,6 +20,8 @@ def expanding_folds(dates: Iterable[date], *, embargo_days: int, test_snapshots:
     `embargo_days` before the first of them. Dates may come in any order and repeat. The list is empty when no
     snapshot is old enough.
     """
+    if embargo_days < 1:
+        raise ValueError("embargo_days must be at least 1: an outcome lies after its snapshot")
     snapshots = sorted(set(dates))
     folds = []
     for end in range(test_snapshots, len(snapshots) + 1):
