@@ -3,6 +3,6 @@
     case
         when {{ denominator }} > 0
             then
-                cast({{ numerator }} as {{ dbt.type_float() }}) / cast({{ denominator }} as {{ dbt.type_float() }})
+                cast({{ numerator }} as {{ double() }}) / cast({{ denominator }} as {{ double() }})
     end
 {%- endmacro %}

@@ -12,17 +12,17 @@ edges as (
     from {{ ref('policy_risk_bands') }}
     where lower_bound is not null
 
-    union all
+    union
 
     select lower_bound - 0.00000001 as probability
     from {{ ref('policy_risk_bands') }}
     where lower_bound is not null
 
-    union all
+    union
 
     select 0.00000000 as probability
 
-    union all
+    union
 
     select 1.00000000 as probability
 )

@@ -20,7 +20,7 @@ edges as (
     ) as step
     where lower_bound is not null
 
-    union all
+    union
 
     select extreme.amount
     from (

@@ -6,8 +6,8 @@
     )
 }}
 
-{#- Append-only and keyed by arrival: a run takes the batches it has not seen, rewrites nothing, and a late row becomes
-    one more row of its old activity date. -#}
+{# Append-only and keyed by arrival: a run takes the batches it has not seen, rewrites nothing, and a late row becomes
+    one more row of its old activity date. #}
 with
 
 arrivals as (
@@ -33,7 +33,7 @@ foreign_days as (
     where arrivals.currency_code != bank.reporting_currency_code
 ),
 
-{#- The last rate on or before the booking date, of those known when the transaction was. -#}
+{# The last rate on or before the booking date, of those known when the transaction was. #}
 rates_ranked as (
     select
         foreign_days.currency_code,
@@ -70,7 +70,7 @@ rated as (
             and rates_ranked.recency_rank = 1
 ),
 
-{#- A reversal takes the amount back, and is no act of the customer. -#}
+{# A reversal takes the amount back, and is no act of the customer. #}
 measured as (
     select
         *,

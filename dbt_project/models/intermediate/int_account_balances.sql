@@ -1,6 +1,6 @@
-{#- Balances on the observed day and their daily means over the windows before it, without a row per day: the balance
+{# Balances on the observed day and their daily means over the windows before it, without a row per day: the balance
     of an earlier day is the closing balance less what flowed since, so the mean of n days that end `lag` days ago is
-    (balance then) - sum of flow x (days of the window that came before it) / n. -#}
+    (balance then) - sum of flow x (days of the window that came before it) / n. #}
 {%- set anchor_days = 62 -%}
 
 with
@@ -35,7 +35,7 @@ recent_balances as (
             and deposit_accounts.known_by_on >= balances.known_date
 ),
 
-{#- An account opened since the last month-end starts from nothing; an older one without a recent balance is unknown. -#}
+{# An account opened since the last month-end starts from nothing; an older one without a recent balance is unknown. #}
 anchors as (
     select
         deposit_accounts.account_id,
@@ -79,7 +79,7 @@ flows as (
             and observations.known_by_on >= facts.known_date
 ),
 
-{#- `_before` sums weigh each flow with the days of the window that came before it. -#}
+{# `_before` sums weigh each flow with the days of the window that came before it. #}
 windows as (
     select
         anchors.account_id,

@@ -1,5 +1,5 @@
-{#- Everything about an account as it stood on the observed day. What the file tells of later days (a closing date in
-    a history delivery) is masked here, once. -#}
+{# Everything about an account as it stood on the observed day. What the file tells of later days (a closing date in
+    a history delivery) is masked here, once. #}
 with
 
 observations as (

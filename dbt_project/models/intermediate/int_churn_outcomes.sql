@@ -1,5 +1,5 @@
-{#- What became of each customer who was there at the start: the forms of churn in the outcome window, and in the gap
-    before it. Snapshots (their last period) and labels (the period after) are the same rows here. -#}
+{# What became of each customer who was there at the start: the forms of churn in the outcome window, and in the gap
+    before it. Snapshots (their last period) and labels (the period after) are the same rows here. #}
 with
 
 observations as (
@@ -10,7 +10,7 @@ balances as (
     select * from {{ ref('int_customer_balances') }}
 ),
 
-{#- The last account decides; of several closed that day, one closed by the customer makes it the customer's choice. -#}
+{# The last account decides; of several closed that day, one closed by the customer makes it the customer's choice. #}
 closures as (
     select
         accounts.customer_id,
@@ -79,7 +79,7 @@ forms as (
         coalesce(silences.is_silent_at_start, false) as is_silent_at_start,
         closures.is_closure_voluntary,
         case
-            {#- Balances before the data begin are unknown. -#}
+            {# Balances before the data begin are unknown. #}
             when {{ add_days('observations.started_on', '1 - observations.outcome_days') }}
             < observations.data_started_on then false
             when balances.mean_balance_base_amount > 0
@@ -143,14 +143,14 @@ final as (
         closed_in_outcome_on is not null as is_account_closure,
         is_balance_drain,
         silent_in_outcome_on is not null as is_silence,
-        {#- A closure by the bank, by death or at maturity is passive; a drain or a silence is the customer's choice. -#}
+        {# A closure by the bank, by death or at maturity is passive; a drain or a silence is the customer's choice. #}
         is_counted_drain or is_counted_silence or (is_counted_closure and is_closure_voluntary) as is_voluntary,
         is_counted_closure or is_counted_drain or is_counted_silence as is_churned,
         as_of_date,
         started_on,
         observed_on,
         known_by_on,
-        {#- A drain is a fact of the whole window: it holds from the window's last day on. -#}
+        {# A drain is a fact of the whole window: it holds from the window's last day on. #}
         least(
             case when is_counted_closure then closed_in_outcome_on end,
             case when is_counted_silence then silent_in_outcome_on end,

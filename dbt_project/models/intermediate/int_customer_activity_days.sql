@@ -1,4 +1,4 @@
-{#- The days of each customer's accounts that any window looks at: a year before the start of the churn period. -#}
+{# The days of each customer's accounts that any window looks at: a year before the start of the churn period. #}
 with
 
 observations as (

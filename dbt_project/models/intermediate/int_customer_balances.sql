@@ -1,5 +1,5 @@
-{#- Deposits in the reporting currency, at the last rate known on the observed day. One account without a balance makes
-    its customer's unknown: a part shown as the whole would look like a drain. -#}
+{# Deposits in the reporting currency, at the last rate known on the observed day. One account without a balance makes
+    its customer's unknown: a part shown as the whole would look like a drain. #}
 with
 
 account_balances as (

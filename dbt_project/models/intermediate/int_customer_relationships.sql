@@ -1,4 +1,4 @@
-{#- What a customer holds on the observed day, and held at the start of the churn period. -#}
+{# What a customer holds on the observed day, and held at the start of the churn period. #}
 with
 
 accounts as (

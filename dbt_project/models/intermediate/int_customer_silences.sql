@@ -1,5 +1,5 @@
-{#- The first day of silence after each active day: `silence_days` after it, unless the customer acted by then. Who was
-    never seen to act counts from the opening of the relationship, or from where our sight begins: the data, the window. -#}
+{# The first day of silence after each active day: `silence_days` after it, unless the customer acted by then. Who was
+    never seen to act counts from the opening of the relationship, or from where our sight begins: the data, the window. #}
 with
 
 observations as (

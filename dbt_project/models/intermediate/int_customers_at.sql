@@ -1,4 +1,4 @@
-{#- Every customer known by the as-of date, with the version that was valid then. -#}
+{# Every customer known by the as-of date, with the version that was valid then. #}
 with
 
 observations as (

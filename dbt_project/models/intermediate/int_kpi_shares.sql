@@ -1,5 +1,5 @@
-{#- Numerator and denominator of every indicator, for the whole bank and by value tier and kind of customer. Churn is
-    counted in the tier that the customer had at the start of the period. -#}
+{# Numerator and denominator of every indicator, for the whole bank and by value tier and kind of customer. Churn is
+    counted in the tier that the customer had at the start of the period. #}
 with
 
 run_dates as (

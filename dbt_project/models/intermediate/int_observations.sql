@@ -1,6 +1,6 @@
-{#- A snapshot is observed at the end of its own date, and its churn period is the outcome window that ends there. A
+{# A snapshot is observed at the end of its own date, and its churn period is the outcome window that ends there. A
     label is observed where its outcome window ends, with what is known at the training run. Both are then one
-    computation: the state at `started_on`, and what happened in (outcome_from_on, observed_on]. -#}
+    computation: the state at `started_on`, and what happened in (outcome_from_on, observed_on]. #}
 with
 
 run_dates as (

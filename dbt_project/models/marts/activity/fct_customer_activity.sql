@@ -1,4 +1,4 @@
-{#- From every customer, not from the transactions: those without any are the ones to look at. -#}
+{# From every customer, not from the transactions: those without any are the ones to look at. #}
 with
 
 customers as (

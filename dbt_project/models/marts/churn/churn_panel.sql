@@ -1,7 +1,7 @@
 {{ config(tags=['training'], access='protected', contract={'enforced': false}) }}
 
-{#- Features as they were published for each date, beside what came after. A row's features end at the as-of date and
-    its label starts after it: they share no day. -#}
+{# Features as they were published for each date, beside what came after. A row's features end at the as-of date and
+    its label starts after it: they share no day. #}
 with
 
 features as (

@@ -19,7 +19,7 @@ scores as (
     from {{ ref('stg_churn_scores') }}
 ),
 
-{#- Equal probabilities share a decile: the one of the riskiest of them. -#}
+{# Equal probabilities share a decile: the one of the riskiest of them. #}
 ranked as (
     select
         scores.*,

@@ -1,5 +1,5 @@
-{#- The one text of every feature, for training and for scoring. Only rows dated on or before the as-of date and known
-    by its cutoff enter; sex and age never do (policy). -#}
+{# The one text of every feature, for training and for scoring. Only rows dated on or before the as-of date and known
+    by its cutoff enter; sex and age never do (policy). #}
 with
 
 customers as (
@@ -54,7 +54,7 @@ contacts as (
     group by customer_id, observed_on
 ),
 
-{#- Of several surveys on the last day, the worst answer counts. -#}
+{# Of several surveys on the last day, the worst answer counts. #}
 surveys_ranked as (
     select
         surveys.customer_id,
@@ -79,7 +79,7 @@ loan_versions as (
     {{ versions_at(ref('stg_loans'), ['loan_id'], 'observations') }}
 ),
 
-{#- A payment made after the observed day was still open on it. -#}
+{# A payment made after the observed day was still open on it. #}
 arrears as (
     select
         accounts.customer_id,
@@ -140,7 +140,7 @@ joined as (
             'sum_amount_30d', 'sum_amount_90d', 'sum_amount_365d', 'sum_outflow_90d', 'closing_balance',
             'mean_balance_30d', 'mean_balance_90d', 'mean_balance_prior_90d',
         ] %}
-            cast(activity.{{ amount }} as {{ dbt.type_float() }}) as {{ amount }},
+            cast(activity.{{ amount }} as {{ double() }}) as {{ amount }},
         {%- endfor %}
         tiers.value_tier,
         rfm.r_score,
@@ -150,7 +150,7 @@ joined as (
         surveys_ranked.score as last_satisfaction_score,
         arrears.max_days_past_due_180d,
         coalesce(contacts.count_campaign_contacts_180d, 0) as count_campaign_contacts_180d,
-        cast(market_ranked.rate_gap as {{ dbt.type_float() }}) as rate_gap,
+        cast(market_ranked.rate_gap as {{ double() }}) as rate_gap,
         coalesce(churn_states.is_churned, false) or coalesce(churn_states.is_silent_at_start, false) as is_churned_now
     from customers
     inner join activity
@@ -199,12 +199,12 @@ final as (
         is_open and tenure_days >= min_tenure_days and not is_churned_now as is_eligible,
         customer_kind,
         value_tier,
-        cast(tenure_days as {{ dbt.type_float() }}) as tenure_days,
-        cast(days_since_last_activity as {{ dbt.type_float() }}) as days_since_last_activity,
-        cast(count_transactions_30d as {{ dbt.type_float() }}) as count_transactions_30d,
-        cast(count_transactions_90d as {{ dbt.type_float() }}) as count_transactions_90d,
-        cast(count_transactions_365d as {{ dbt.type_float() }}) as count_transactions_365d,
-        cast(count_active_days_90d as {{ dbt.type_float() }}) as count_active_days_90d,
+        cast(tenure_days as {{ double() }}) as tenure_days,
+        cast(days_since_last_activity as {{ double() }}) as days_since_last_activity,
+        cast(count_transactions_30d as {{ double() }}) as count_transactions_30d,
+        cast(count_transactions_90d as {{ double() }}) as count_transactions_90d,
+        cast(count_transactions_365d as {{ double() }}) as count_transactions_365d,
+        cast(count_active_days_90d as {{ double() }}) as count_active_days_90d,
         sum_amount_30d,
         sum_amount_90d,
         sum_amount_365d,
@@ -217,17 +217,17 @@ final as (
         mean_balance_90d,
         {{ ratio('mean_balance_90d', 'mean_balance_prior_90d') }} as ratio_balance_90d_to_prior_90d,
         {{ ratio('closing_balance', 'mean_balance_90d') }} as ratio_closing_to_mean_balance_90d,
-        cast(count_open_accounts as {{ dbt.type_float() }}) as count_open_accounts,
-        cast(count_product_families as {{ dbt.type_float() }}) as count_product_families,
-        cast(count_complaints_180d as {{ dbt.type_float() }}) as count_complaints_180d,
-        cast(last_satisfaction_score as {{ dbt.type_float() }}) as last_satisfaction_score,
-        cast(max_days_past_due_180d as {{ dbt.type_float() }}) as max_days_past_due_180d,
-        cast(count_campaign_contacts_180d as {{ dbt.type_float() }}) as count_campaign_contacts_180d,
-        cast(days_to_next_maturity as {{ dbt.type_float() }}) as days_to_next_maturity,
+        cast(count_open_accounts as {{ double() }}) as count_open_accounts,
+        cast(count_product_families as {{ double() }}) as count_product_families,
+        cast(count_complaints_180d as {{ double() }}) as count_complaints_180d,
+        cast(last_satisfaction_score as {{ double() }}) as last_satisfaction_score,
+        cast(max_days_past_due_180d as {{ double() }}) as max_days_past_due_180d,
+        cast(count_campaign_contacts_180d as {{ double() }}) as count_campaign_contacts_180d,
+        cast(days_to_next_maturity as {{ double() }}) as days_to_next_maturity,
         rate_gap,
-        cast(r_score as {{ dbt.type_float() }}) as rfm_recency_score,
-        cast(f_score as {{ dbt.type_float() }}) as rfm_frequency_score,
-        cast(m_score as {{ dbt.type_float() }}) as rfm_monetary_score
+        cast(r_score as {{ double() }}) as rfm_recency_score,
+        cast(f_score as {{ double() }}) as rfm_frequency_score,
+        cast(m_score as {{ double() }}) as rfm_monetary_score
     from joined
 )
 

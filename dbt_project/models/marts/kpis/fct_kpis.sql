@@ -12,7 +12,7 @@ churn_policy as (
     {{ policy_in_force(ref('policy_churn'), 'run_dates') }}
 ),
 
-{#- A stock has no denominator; a share whose base is empty (no survey, no customer a period ago) has no value. -#}
+{# A stock has no denominator; a share whose base is empty (no survey, no customer a period ago) has no value. #}
 measured as (
     select
         shares.kpi_code,
@@ -33,7 +33,7 @@ annualised as (
         measured.member,
         measured.as_of_date,
         cast(
-            1 - power(1 - cast(measured.kpi_value as {{ dbt.type_float() }}), 365.0 / churn_policy.outcome_days)
+            1 - power(1 - cast(measured.kpi_value as {{ double() }}), 365.0 / churn_policy.outcome_days)
             as numeric(18, 6)
         ) as kpi_value
     from measured

@@ -1,5 +1,5 @@
-{#- A score is the value's cumulative share cut into bins, from a count of values at or below it: equal values get equal
-    scores, and no row order or id enters. Without activity there is nothing to rank: score 0. -#}
+{# A score is the value's cumulative share cut into bins, from a count of values at or below it: equal values get equal
+    scores, and no row order or id enters. Without activity there is nothing to rank: score 0. #}
 with
 
 run_dates as (
@@ -61,7 +61,7 @@ scored as (
             and measures.as_of_date = ranked.as_of_date
 ),
 
-{#- Frequency and money tell much the same of a bank's customer: the map reads their mean, rounded up. -#}
+{# Frequency and money tell much the same of a bank's customer: the map reads their mean, rounded up. #}
 segmented as (
     select
         scored.*,

@@ -18,7 +18,7 @@ activity as (
     from {{ ref('fct_customer_activity') }}
 ),
 
-{#- The lowest tier has no lower bound, so a negative net amount has its place too. -#}
+{# The lowest tier has no lower bound, so a negative net amount has its place too. #}
 tiered as (
     select
         activity.*,
