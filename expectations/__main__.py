@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 import sys
 from pathlib import Path
 
 from expectations import dbt_results
 from expectations.results import record, show
-from expectations.run import Run
-from warehouse import Settings, open_warehouse, sqlalchemy_url
+from warehouse import Settings, WarehouseError, open_warehouse, sqlalchemy_url
+from warehouse.runs import read_run, utc_now
 
 GATES = ("arrival", "facts", "marts", "lists", "scores")
 SUITE_NAMES = ("arrival", "marts", "scores")  # expectations.runner.SUITES, whose import takes seconds
@@ -20,30 +19,32 @@ SUITE_NAMES = ("arrival", "marts", "scores")  # expectations.runner.SUITES, whos
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0: every gate passed; 1: one failed; 2: the question was wrong."""
     arguments = _parser().parse_args(argv)
-    settings = Settings.from_environment()
     try:
+        settings = Settings.from_environment()
         if arguments.command == "run":
             return run(settings, arguments.run, list(dict.fromkeys(arguments.suite)))
         return record_dbt(settings, arguments.run, arguments.gate, arguments.results)
-    except (LookupError, ValueError) as error:
+    except (WarehouseError, dbt_results.UnreadableResultsError) as error:
         print(f"expectations: {error}", file=sys.stderr)
         return 2
 
 
 def run(settings: Settings, run_id: str, suites: list[str]) -> int:
-    """Run suites one after the other, each recorded as its own gate. LookupError for an unknown run."""
+    """Run suites one after the other, each recorded as its own gate. WarehouseError for an unknown run."""
     from expectations import runner
 
     is_open = True
     for suite in suites:
         # Rows that arrive while the suite runs are looked at by the next one: the gate's time is its start.
-        executed_at = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        executed_at = utc_now()
         with open_warehouse(settings) as wh:
-            judged = Run.read(wh, run_id)
+            judged = read_run(wh, run_id)
             assets = runner.SUITES[suite](wh, judged)
             relations = {relation for asset in assets for relation in asset.reads}
             missing = {relation for relation in relations if not wh.exists(relation)}
-            results = runner.run_suite(sqlalchemy_url(settings), assets, missing)
+        # Closed in between: Great Expectations brings its own connection, and DuckDB takes one writer.
+        results = runner.run_suite(sqlalchemy_url(settings), assets, missing)
+        with open_warehouse(settings) as wh:
             record(
                 wh,
                 results,
@@ -62,7 +63,7 @@ def record_dbt(settings: Settings, run_id: str, gate: str, results_path: Path) -
     """Record an invocation of dbt; always 0, since dbt's own exit code has already judged it."""
     results = dbt_results.read(results_path)
     with open_warehouse(settings) as wh:
-        judged = Run.read(wh, run_id)
+        judged = read_run(wh, run_id)
         record(
             wh,
             results,
@@ -70,7 +71,7 @@ def record_dbt(settings: Settings, run_id: str, gate: str, results_path: Path) -
             as_of_date=judged.as_of_date,
             tool="dbt",
             gate=gate,
-            executed_at=datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
+            executed_at=utc_now(),
         )
     show(results, run_id=run_id, gate=gate)
     return 0

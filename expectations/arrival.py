@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import great_expectations.expectations as gxe
 
 from expectations.asset import WARN, Asset, named
-from expectations.run import Run
-from warehouse import Warehouse
+from warehouse import Warehouse, WarehouseError
+from warehouse.runs import Run
 
 REQUIRED = ("customers", "accounts", "account_holders", "products", "transactions")
 
@@ -70,7 +70,9 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
         "select reporting_currency_code, landing_lag_days, max_rejected_share from ops.sources"
     ).to_pylist()
     if not source:
-        raise ValueError("ops.sources is empty: nothing was ever loaded; run `python -m ingest load` first")
+        raise WarehouseError(
+            "ops.sources is empty: nothing was ever loaded; run `python -m ingest load` first"
+        )
     covered = covered_batch_no(wh, run)
     currencies = known_currencies(wh, source[0]["reporting_currency_code"])
     present = [entity for entity in EVENTS if wh.exists(f"raw.{entity}")]

@@ -1,16 +1,18 @@
 """What must be true of a run's marts before anyone may read them.
 
 dbt's data tests hold keys, contracts and rules within one model; this gate looks across marts (nobody lost,
-nobody twice), at distributions, and at the distance from what stands published.
+nobody twice), at distributions, and at the distance from the snapshot before.
 """
 
 from __future__ import annotations
 
+import datetime
+
 import great_expectations.expectations as gxe
 
 from expectations.asset import WARN, Asset, named
-from expectations.run import Run
 from warehouse import Warehouse
+from warehouse.runs import Run
 
 CUSTOMER_MARTS = ("fct_customer_activity", "fct_customer_value_tiers", "fct_customer_rfm")
 VALUE_TIERS = ["high", "mid", "low"]
@@ -23,8 +25,8 @@ PERSONAL_COLUMNS = [
 
 # A tier that holds nearly everybody, or nobody, is a cut that no longer fits the bank (or its currency).
 TIER_SHARE_BAND = (0.005, 0.97)
-# Against the standing publication. A bank that gains or loses a fifth of its customers between two
-# publications has lost a file more often than customers.
+# Against the snapshot before. A bank that gains or loses a fifth of its customers between two snapshots has
+# lost a file more often than customers.
 CUSTOMER_COUNT_BAND = (0.8, 1.25)
 TIER_SHARE_SHIFT = 0.10
 
@@ -32,37 +34,41 @@ TIER_SHARE_SHIFT = 0.10
 def assets(wh: Warehouse, run: Run) -> list[Asset]:
     """The marts suite for this run: totals by as-of date, tiers, RFM, KPIs, columns, drift."""
     schema = run.run_id
+    dates = dates_of(wh, run)
     return [
-        totals(schema, published_dates(wh, run)),
+        totals(schema, len(dates)),
         value_tiers(schema),
-        tier_shares(schema, run),
+        tier_shares(schema, dates[-1]),
         rfm(schema),
         activity(schema),
         kpis(schema),
         columns(schema),
-        drift(schema, run, standing_publication(wh, run)),
+        drift(schema, dates[-1], snapshot_before(wh, run, dates[-1])),
     ]
 
 
-def published_dates(wh: Warehouse, run: Run) -> int:
-    """How many as-of dates this run builds: ops.run_dates, the run's own date where it lists none."""
-    rows = wh.query("select count(*) as count_dates from ops.run_dates where run_id = $1", [run.run_id])
-    return int(rows["count_dates"][0].as_py()) or 1
+def dates_of(wh: Warehouse, run: Run) -> list[datetime.date]:
+    """The as-of dates that the run builds, in order: one for a daily run, many month-ends for a bootstrap."""
+    rows = wh.query(
+        "select as_of_date from ops.run_dates where run_id = $1 order by as_of_date", [run.run_id]
+    )
+    dates: list[datetime.date] = rows["as_of_date"].to_pylist()
+    return dates or [run.as_of_date]
 
 
-def standing_publication(wh: Warehouse, run: Run) -> str | None:
-    """The run that readers see now, None before the first publication."""
+def snapshot_before(wh: Warehouse, run: Run, day: datetime.date) -> tuple[str, datetime.date] | None:
+    """Run and date of the newest standing snapshot before `day`, None when there is none."""
     rows = wh.query(
         """
-        select run_id
-        from ops.publications
-        where withdrawn_at is null and run_id <> $1
-        order by publication_no desc
+        select run_id, as_of_date
+        from ops.standing_snapshots
+        where as_of_date < $1 and run_id <> $2
+        order by as_of_date desc
         limit 1
         """,
-        [run.run_id],
+        [day, run.run_id],
     ).to_pylist()
-    return rows[0]["run_id"] if rows else None
+    return (rows[0]["run_id"], rows[0]["as_of_date"]) if rows else None
 
 
 def totals(schema: str, count_dates: int) -> Asset:
@@ -126,8 +132,8 @@ def value_tiers(schema: str) -> Asset:
     )
 
 
-def tier_shares(schema: str, run: Run) -> Asset:
-    """The share of customers in each tier on the run's own as-of date: one row a tier, also an empty one."""
+def tier_shares(schema: str, day: datetime.date) -> Asset:
+    """The share of customers in each tier on `day`: one row a tier, also an empty one."""
     tiers = " union all ".join(f"select '{tier}' as value_tier" for tier in VALUE_TIERS)
     return Asset(
         relation=f"{schema}.fct_customer_value_tiers",
@@ -137,7 +143,7 @@ def tier_shares(schema: str, run: Run) -> Asset:
             count(rated.customer_id) * 1.0e0 / nullif(sum(count(rated.customer_id)) over (), 0) as share
         from ({tiers}) as tiers
         left join {schema}.fct_customer_value_tiers as rated
-            on tiers.value_tier = rated.value_tier and rated.as_of_date = date '{run.as_of_date}'
+            on tiers.value_tier = rated.value_tier and rated.as_of_date = date '{day}'
         group by tiers.value_tier
         """,
         expectations=(
@@ -222,12 +228,12 @@ def kpis(schema: str) -> Asset:
         query=f"""
         select
             as_of_date,
-            sum(case when kpi_code = 'customers' and dimension = 'all' then value end)
+            sum(case when kpi_code = 'customers' and dimension = 'all' then kpi_value end)
                 as count_customers,
-            sum(case when kpi_code = 'customers' and dimension = 'value_tier' then value end)
+            sum(case when kpi_code = 'customers' and dimension = 'value_tier' then kpi_value end)
                 as count_by_tier,
-            min(case when unit = 'share' then value end) as lowest_share,
-            max(case when unit = 'share' and kpi_code not like '%annualised' then value end) as highest_share
+            min(case when unit = 'share' then kpi_value end) as lowest_share,
+            max(case when unit = 'share' then kpi_value end) as highest_share
         from {schema}.fct_kpis
         group by as_of_date
         """,
@@ -275,21 +281,19 @@ def columns(schema: str) -> Asset:
     )
 
 
-def drift(schema: str, run: Run, standing: str | None) -> Asset:
-    """Customers and tier shares of the run's as-of date against the standing publication's; empty before it.
+def drift(schema: str, day: datetime.date, before: tuple[str, datetime.date] | None) -> Asset:
+    """Customers and tier shares of `day` against the standing snapshot before it; empty for the first one.
 
-    The standing run is read from the archive, which keeps published rows after their schema was dropped.
+    That snapshot is read from the archive, which keeps published rows after their run's schema was dropped.
     """
-    if standing is None:
+    if before is None:
         published = "select cast(null as varchar) as value_tier where 1 = 0"
         reads: tuple[str, ...] = ()
     else:
         published = f"""
             select value_tier
             from archive.fct_customer_value_tiers
-            where run_id = '{standing}' and as_of_date = (
-                select max(as_of_date) from archive.fct_customer_value_tiers where run_id = '{standing}'
-            )
+            where run_id = '{before[0]}' and as_of_date = date '{before[1]}'
         """
         reads = ("archive.fct_customer_value_tiers",)
     return Asset(
@@ -298,7 +302,7 @@ def drift(schema: str, run: Run, standing: str | None) -> Asset:
         with rated as (
             select 'new' as side, value_tier
             from {schema}.fct_customer_value_tiers
-            where as_of_date = date '{run.as_of_date}'
+            where as_of_date = date '{day}'
             union all
             select 'standing' as side, value_tier from ({published}) as published
         ),
@@ -327,13 +331,13 @@ def drift(schema: str, run: Run, standing: str | None) -> Asset:
                 min_value=CUSTOMER_COUNT_BAND[0],
                 max_value=CUSTOMER_COUNT_BAND[1],
                 severity=WARN,
-                meta=named("as_many_customers_as_in_the_standing_publication"),
+                meta=named("as_many_customers_as_in_the_snapshot_before"),
             ),
             gxe.ExpectColumnValuesToBeBetween(
                 column="share_shift",
                 max_value=TIER_SHARE_SHIFT,
                 severity=WARN,
-                meta=named("tiers_are_as_large_as_in_the_standing_publication"),
+                meta=named("tiers_are_as_large_as_in_the_snapshot_before"),
             ),
         ),
         reads=(f"{schema}.fct_customer_value_tiers", *reads),

@@ -18,8 +18,8 @@ from great_expectations.execution_engine import sqlalchemy_execution_engine
 from expectations import arrival, marts, scores
 from expectations.asset import Asset
 from expectations.results import TestResult
-from expectations.run import Run
 from warehouse import Warehouse
+from warehouse.runs import Run
 
 SUITES: dict[str, Callable[[Warehouse, Run], list[Asset]]] = {
     "arrival": arrival.assets,
@@ -106,7 +106,7 @@ def _not_evaluated(asset: Asset, expectation: Any, lacking: Sequence[str]) -> Te
     return TestResult(
         test_name=expectation.meta["name"],
         relation=asset.relation,
-        severity=_severity(expectation.severity),
+        severity="error",
         status="error",
         failures=None,
         message=f"not evaluated: {', '.join(lacking)} does not exist",
@@ -118,13 +118,15 @@ def _severity(severity: Any) -> str:
 
 
 def _result(asset: Asset, outcome: Any) -> TestResult:
-    """Great Expectations' outcome as ours. An expectation that raised is an error whatever its severity: a
-    check that cannot look has not passed."""
+    """Great Expectations' outcome as ours.
+
+    An expectation that raised is an error whatever its severity was: a check that cannot look has not passed.
+    """
     config = outcome.expectation_config
     severity = _severity(config.severity)
     raised = _exception(outcome.exception_info)
     if raised is not None:
-        status, failures, message = "error", None, raised
+        severity, status, failures, message = "error", "error", None, raised
     elif outcome.success:
         status, failures, message = "pass", 0, ""
     else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import great_expectations.expectations as gxe
 
 from expectations.asset import WARN, Asset, named
-from expectations.run import Run
 from warehouse import Warehouse
+from warehouse.runs import Run
 
 # A calibrated model's mean score is near the rate it was trained on; three times or a third of it means that
 # the bank, or the features, are not what the model saw.
@@ -17,7 +17,7 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
     """The scores suite: a run noted as too young must have no scores, any other must have them."""
     return [
         scores(run),
-        coverage(run, is_too_young="too young" in run.note.replace("_", " ").lower()),
+        coverage(run, is_too_young="too young" in (run.note or "")),
         level(run),
     ]
 

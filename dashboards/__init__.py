@@ -1,0 +1,1 @@
+"""The static report and the closing table of a run, from published marts and ops tables only."""

@@ -1,0 +1,253 @@
+"""Everything the report and the summary show, read once, already aggregated: no row is a customer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from warehouse import Warehouse
+
+Row = dict[str, Any]
+
+# A histogram of probabilities in steps of two points: fine enough to see the bulk near zero.
+SCORE_BINS = 50
+
+
+class NothingPublished(LookupError):  # noqa: N818 - it is a state of the warehouse, not a fault
+    """No publication stands, so there is nothing to show."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One publication, as rows of plain values in a stable order."""
+
+    publication: (
+        Row  # publication_no, run_id, kind, as_of_date, scores_status, model_version, rows_published, note
+    )
+    source: Row  # source, policy_set, reporting_currency_code, max_rejected_share
+    kpis: list[
+        Row
+    ]  # kpi_code, kpi_en, kpi_zh, dimension, member, unit, kpi_value, target_value, is_on_target
+    tiers: list[Row]  # value_tier, value_tier_en, value_tier_zh, count_customers, mean_amount
+    rfm_cells: list[Row]  # r_score, f_score, count_customers, mean_m_score
+    segments: list[Row]  # segment, segment_en, segment_zh, count_customers, mean_recency_days, mean_amount
+    score_bins: list[Row]  # bin (0 to SCORE_BINS - 1), risk_band, count_customers
+    risk_bands: list[Row]  # risk_band, risk_band_en, risk_band_zh, count_customers, mean_probability
+    training: Row | None  # the row of ops.training_runs that made the model of the scores
+    gains: list[Row]  # decile, customers, churners, lift, cumulative_share; out of time, empty when not known
+    batches: list[Row]  # batch_no, delivered_on, is_history, status, rows_*
+    rejected: list[Row]  # entity, reason_code, count_rows
+    tests: list[Row]  # gate, tool, and one count a status
+    findings: list[
+        Row
+    ]  # gate, tool, test_name, relation, severity, status, failures, message: what did not pass
+
+    def kpi(self, code: str, dimension: str = "all", member: str | None = None) -> Row | None:
+        """The indicator's row, None when it was not published."""
+        for row in self.kpis:
+            if (row["kpi_code"], row["dimension"]) == (code, dimension) and member in (None, row["member"]):
+                return row
+        return None
+
+    def by_tier(self, code: str) -> dict[str, float]:
+        """An indicator's value for each tier that has one."""
+        return {
+            row["member"]: float(row["kpi_value"])
+            for row in self.kpis
+            if row["kpi_code"] == code and row["dimension"] == "value_tier" and row["kpi_value"] is not None
+        }
+
+
+def read(wh: Warehouse) -> Published:
+    """Read the newest standing publication. Raises NothingPublished when there is none."""
+    publication = _publication(wh)
+    day: list[Any] = [publication["as_of_date"]]
+    training = _training(wh, publication["model_version"])
+    return Published(
+        publication=publication,
+        source=_rows(wh, "select * from ops.sources")[0],
+        kpis=_rows(
+            wh,
+            "select * from marts.fct_kpis where as_of_date = $1 order by kpi_code, dimension, member",
+            day,
+        ),
+        tiers=_rows(wh, TIERS, day),
+        rfm_cells=_rows(wh, RFM_CELLS, day),
+        segments=_rows(wh, SEGMENTS, day),
+        score_bins=_rows(wh, SCORE_HISTOGRAM, day),
+        risk_bands=_rows(wh, RISK_BANDS, day),
+        training=training,
+        gains=_gains(training),
+        batches=_rows(wh, BATCHES),
+        rejected=_rows(wh, REJECTED),
+        tests=_rows(wh, TESTS, [publication["run_id"]]),
+        findings=_rows(wh, FINDINGS, [publication["run_id"]]),
+    )
+
+
+# Customers who left stay in the marts (their rows are the history of churn); what a reader calls "our
+# customers" are those with an open account, as in the KPI of that name.
+TIERS = """
+select
+    tiers.value_tier,
+    tiers.value_tier_en,
+    tiers.value_tier_zh,
+    count(*) as count_customers,
+    avg(cast(tiers.metric_amount as double precision)) as mean_amount
+from marts.fct_customer_value_tiers as tiers
+inner join marts.dim_customers as customers
+    on tiers.customer_id = customers.customer_id and tiers.as_of_date = customers.as_of_date
+where tiers.as_of_date = $1 and customers.is_open
+group by tiers.value_tier, tiers.value_tier_en, tiers.value_tier_zh
+order by case tiers.value_tier when 'high' then 1 when 'mid' then 2 else 3 end
+"""
+
+RFM_CELLS = """
+select
+    rfm.r_score,
+    rfm.f_score,
+    count(*) as count_customers,
+    avg(cast(rfm.m_score as double precision)) as mean_m_score
+from marts.fct_customer_rfm as rfm
+inner join marts.dim_customers as customers
+    on rfm.customer_id = customers.customer_id and rfm.as_of_date = customers.as_of_date
+where rfm.as_of_date = $1 and customers.is_open
+group by rfm.r_score, rfm.f_score
+order by rfm.r_score, rfm.f_score
+"""
+
+SEGMENTS = """
+select
+    rfm.segment,
+    rfm.segment_en,
+    rfm.segment_zh,
+    count(*) as count_customers,
+    avg(cast(rfm.recency_days as double precision)) as mean_recency_days,
+    avg(cast(rfm.monetary_amount as double precision)) as mean_amount
+from marts.fct_customer_rfm as rfm
+inner join marts.dim_customers as customers
+    on rfm.customer_id = customers.customer_id and rfm.as_of_date = customers.as_of_date
+where rfm.as_of_date = $1 and customers.is_open
+group by rfm.segment, rfm.segment_en, rfm.segment_zh
+order by count(*) desc, rfm.segment
+"""
+
+SCORE_HISTOGRAM = f"""
+select bin, risk_band, count(*) as count_customers
+from (
+    select
+        cast(least(floor(churn_probability * {SCORE_BINS}), {SCORE_BINS - 1}) as integer) as bin,
+        risk_band
+    from marts.fct_churn_scores
+    where as_of_date = $1
+) as binned
+group by bin, risk_band
+order by bin, risk_band
+"""
+
+RISK_BANDS = """
+select
+    risk_band,
+    risk_band_en,
+    risk_band_zh,
+    count(*) as count_customers,
+    avg(cast(churn_probability as double precision)) as mean_probability
+from marts.fct_churn_scores
+where as_of_date = $1
+group by risk_band, risk_band_en, risk_band_zh
+order by avg(cast(churn_probability as double precision)) desc
+"""
+
+BATCHES = """
+select
+    batch_no, delivered_on, is_history, status, rows_read, rows_loaded, rows_rejected, rows_duplicate
+from ops.batches
+order by batch_no
+"""
+
+REJECTED = """
+select entity, reason_code, count(*) as count_rows
+from ops.rejected_rows
+group by entity, reason_code
+order by count(*) desc, entity, reason_code
+"""
+
+TESTS = """
+select
+    gate,
+    tool,
+    count(*) as count_tests,
+    count(case when status = 'pass' then 1 end) as count_pass,
+    count(case when status = 'warn' then 1 end) as count_warn,
+    count(case when status in ('fail', 'error') then 1 end) as count_fail,
+    count(case when status = 'skipped' then 1 end) as count_skipped
+from ops.test_results
+where run_id = $1
+group by gate, tool
+order by
+    case gate when 'arrival' then 1 when 'facts' then 2 when 'marts' then 3 when 'lists' then 4 else 5 end,
+    tool
+"""
+
+FINDINGS = """
+select gate, tool, test_name, relation, severity, status, failures, message
+from ops.test_results
+where run_id = $1 and status not in ('pass', 'skipped')
+order by gate, tool, relation, test_name
+"""
+
+
+def _rows(wh: Warehouse, sql: str, params: list[Any] | None = None) -> list[Row]:
+    return wh.query(sql, params or []).to_pylist()
+
+
+def _publication(wh: Warehouse) -> Row:
+    """The publication that `marts` shows: of the daily ones not withdrawn, the newest as-of date."""
+    if not wh.exists("ops.publications") or not wh.exists("marts.fct_kpis"):
+        raise NothingPublished
+    standing = _rows(
+        wh,
+        """
+        select
+            publication_no, run_id, kind, as_of_date, scores_status, model_version, rows_published,
+            coalesce(note, '') as note
+        from ops.publications
+        where kind = 'daily' and withdrawn_at is null
+        order by as_of_date desc, publication_no desc
+        limit 1
+        """,
+    )
+    if not standing:
+        raise NothingPublished
+    return standing[0]
+
+
+def _training(wh: Warehouse, model_version: str | None) -> Row | None:
+    if not model_version:
+        return None
+    rows = _rows(
+        wh,
+        "select * from ops.training_runs where model_version = $1 order by as_of_date desc, run_id limit 1",
+        [model_version],
+    )
+    return rows[0] if rows else None
+
+
+def _gains(training: Row | None) -> list[Row]:
+    """The deciles of the out-of-time test, riskiest first; empty when the metrics do not hold them."""
+    try:
+        metrics = json.loads((training or {}).get("metrics") or "{}")
+        deciles = [
+            {
+                "decile": int(row["decile"]),
+                "customers": int(row["customers"]),
+                "churners": int(row["churners"]),
+                "lift": float(row["lift"]),
+                "cumulative_share": float(row["cumulative_share"]),
+            }
+            for row in metrics.get("gains", [])
+        ]
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return []
+    return sorted(deciles, key=lambda row: row["decile"])
