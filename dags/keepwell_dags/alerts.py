@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from keepwell_dags.commands import PROJECT, given
@@ -45,11 +46,10 @@ def _post(webhook: str, message: dict[str, str]) -> None:
     if not webhook.startswith(("https://", "http://")):
         log.error("Keepwell: KEEPWELL_ALERT_WEBHOOK is no http address; no alert was sent")
         return
-    request = urllib.request.Request(
-        webhook, data=json.dumps(message).encode(), headers={"Content-Type": "application/json"}
-    )
     try:
+        body = json.dumps(message).encode()
+        request = urllib.request.Request(webhook, data=body, headers={"Content-Type": "application/json"})
         urllib.request.urlopen(request, timeout=10).close()
-    except OSError as error:
-        # The address itself can carry a secret: it is not logged.
-        log.error("Keepwell: the alert could not be sent: %s", getattr(error, "reason", error))
+    except (OSError, ValueError, HTTPException) as error:
+        # The address can carry a secret, and some of these errors quote it.
+        log.error("Keepwell: the alert could not be sent: %s", type(error).__name__)

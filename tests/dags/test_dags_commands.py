@@ -1,0 +1,155 @@
+"""The command lines behind the tasks: run for real in bash, with a recorder in the place of the programs."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from keepwell_dags import commands
+
+NASTY = """a b'c"d;touch pwned $(touch pwned) `touch pwned` \\ *"""
+RECORDER = """#!{python}
+import json, os, sys
+with open({calls!r}, "a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+if "dbt-environment" in sys.argv:
+    print("export KEEPWELL_PG_PASSWORD='hush hush'")
+if "start-run" in sys.argv:
+    print("opened a run")
+    print("run_20261031_01")
+if sys.argv[1] == "build" and os.environ.get("RESULTS"):
+    folder = sys.argv[sys.argv.index("--target-path") + 1]
+    open(os.path.join(folder, "run_results.json"), "w").write(os.environ["KEEPWELL_PG_PASSWORD"])
+command, code = os.environ.get("FAIL", "none 0").split()
+sys.exit(int(code) if command in sys.argv else 0)
+"""
+Run = Callable[..., tuple[subprocess.CompletedProcess[str], list[list[str]]]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a script with every program of ours replaced by a recorder; the process and the calls it made."""
+    calls, recorder = tmp_path / "calls", tmp_path / "recorder"
+    recorder.write_text(RECORDER.format(python=sys.executable, calls=str(calls)))
+    recorder.chmod(0o755)
+
+    def run(script: str, **environment: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+        for program in (sys.executable, str(Path(sys.executable).with_name("dbt"))):
+            script = script.replace(program, str(recorder))
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        made = [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []
+        calls.unlink(missing_ok=True)
+        return done, made
+
+    return run
+
+
+def test_values_reach_the_command_whole_and_are_never_executed(run: Run, tmp_path: Path) -> None:
+    values = {
+        "KEEPWELL_SOURCE": NASTY,
+        "KEEPWELL_LANDING": NASTY,
+        "AS_OF": NASTY,
+        "RUN_ID": NASTY,
+        "RUN_KEY": NASTY,
+    }
+    assert run(commands.ingest(), **values)[1] == [
+        ["-m", "ingest", "load", "--source", NASTY, "--landing", NASTY, "--as-of", NASTY]
+    ]
+    assert run(commands.start_run("daily"), **values)[1] == [
+        ["-m", "warehouse", "start-run", "--kind", "daily", "--as-of", NASTY, "--key", NASTY]
+    ]
+    assert run(commands.publish(), **values)[1] == [["-m", "warehouse", "publish", "--run", NASTY]]
+    assert run(commands.expectations("marts"), **values)[1] == [
+        ["-m", "expectations", "run", "--suite", "marts", "--run", NASTY]
+    ]
+    assert run(commands.churn("score"), **values)[1] == [["-m", "ml.churn", "score", "--run", NASTY]]
+    assert list(tmp_path.rglob("pwned")) == []
+
+
+def test_the_rooms_not_named_by_a_run_have_defaults_under_keepwell_home(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "var"
+    assert run(commands.ingest(), AS_OF="2026-10-31")[1] == [
+        [
+            "-m",
+            "ingest",
+            "load",
+            "--source",
+            "demo",
+            "--landing",
+            f"{home}/landing/demo",
+            "--as-of",
+            "2026-10-31",
+        ]
+    ]
+    assert run(commands.report(), KEEPWELL_TARGET="duckdb")[1] == [
+        ["-m", "dashboards", "report", "--out", f"{home}/banks/demo-duckdb/report/report.html"]
+    ]
+    assert run(commands.init())[1] == [["-m", "warehouse", "init"]]
+    assert run(commands.retain())[1] == [["-m", "warehouse", "retain"]]
+
+
+def test_the_run_id_is_the_last_line(run: Run) -> None:
+    assert run(commands.start_run("daily"), AS_OF="2026-10-31", RUN_KEY="k")[0].stdout == "run_20261031_01\n"
+
+
+def test_a_run_with_nothing_to_do_keeps_its_exit_code(run: Run) -> None:
+    assert run(commands.start_run("bootstrap"), AS_OF="", RUN_KEY="", FAIL="start-run 99")[0].returncode == 99
+
+
+def test_dbt_is_recorded_and_its_environment_stays_secret(run: Run, tmp_path: Path) -> None:
+    done, calls = run(commands.dbt_layer("snapshot"), RUN_ID="run_20261031_01", RESULTS="yes")
+    folder = tmp_path / "var/banks/demo-postgres/dbt"
+    assert done.returncode == 0
+    assert calls[0] == ["-m", "warehouse", "dbt-environment"]
+    build = calls[1]
+    assert build[:3] == ["build", "--selector", "snapshot"]
+    assert json.loads(build[build.index("--vars") + 1]) == {"run_id": "run_20261031_01"}
+    assert build[build.index("--target-path") + 1] == str(folder)
+    assert calls[2:] == [
+        ["-m", "expectations", "record-dbt", "--run", "run_20261031_01"]
+        + ["--gate", "marts", "--results", f"{folder}/run_results.json"]
+    ]
+    # dbt got the password, nobody else saw it.
+    assert (folder / "run_results.json").read_text() == "hush hush"
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_a_failed_dbt_is_recorded_and_fails_the_task(run: Run) -> None:
+    done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="yes", FAIL="build 1")
+    assert done.returncode == 1
+    assert calls[-1][2] == "record-dbt"
+
+
+def test_results_of_an_earlier_dbt_are_not_recorded_again(run: Run) -> None:
+    run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="yes")
+    done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", FAIL="build 2")
+    assert done.returncode == 2
+    assert [call[0] for call in calls] == ["-m", "build"]
+
+
+def test_results_that_cannot_be_recorded_fail_the_task(run: Run) -> None:
+    done, _ = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="yes", FAIL="record-dbt 1")
+    assert done.returncode == 1
+
+
+def test_dbt_is_not_started_without_its_environment(run: Run) -> None:
+    done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", FAIL="dbt-environment 2")
+    assert done.returncode == 2
+    assert calls == [["-m", "warehouse", "dbt-environment"]]
+
+
+def test_no_value_of_a_run_stands_in_a_command_line() -> None:
+    for layer in ("facts", "snapshot", "lists", "training"):
+        # Airflow renders the text as a template too: nothing in it may look like one.
+        assert not {"{{", "{%", "{#"} & {commands.dbt_layer(layer)[i : i + 2] for i in range(9999)}
