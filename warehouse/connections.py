@@ -23,7 +23,7 @@ def sqlalchemy_url(settings: Settings) -> str:
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
-    """The variables that dbt's profiles read with env_var. All are set on both engines, some of them empty."""
+    """The variables that dbt's profiles read with env_var. All are set on both engines, some empty."""
     variables = {
         "KEEPWELL_PG_HOST": "",
         "KEEPWELL_PG_PORT": "5432",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Warehouse(Protocol):
-    """An open connection. Parameters are `$1`, `$2` ... and Python values: a date is a `datetime.date`, not text.
+    """An open connection. Parameters are `$1`, `$2` ... and Python values: a date is a `datetime.date`.
 
     Outside `transaction()` every statement commits by itself. Every method raises WarehouseError with the
     engine's message when a statement fails.
@@ -27,7 +27,10 @@ class Warehouse(Protocol):
         ...
 
     def stream(self, sql: str, params: Sequence[Any] = (), batch_rows: int = 65_536) -> pa.RecordBatchReader:
-        """Rows of a select in batches of at most `batch_rows`, on a connection of its own: sees what is committed."""
+        """Rows of a select in batches of at most `batch_rows`.
+
+        On a connection of its own, so it sees what is committed.
+        """
         ...
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:

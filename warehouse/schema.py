@@ -6,7 +6,7 @@ from warehouse.door import Warehouse
 
 SCHEMAS = ("raw", "restricted", "ops", "staging", "core", "policy", "archive", "history", "marts")
 
-# Name to columns. Rejected rows and test results have no key: they are replaced by batch, and by run and gate.
+# Name to columns. Rejected rows and test results have no key: they are replaced by batch, by run and gate.
 OPS_TABLES: dict[str, str] = {
     "ops.sources": """
         source varchar primary key,

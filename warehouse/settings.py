@@ -27,7 +27,7 @@ class Settings:
         # The source names a database and folders, so it has to be a plain word on every engine.
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", self.source):
             raise WarehouseError(
-                f"KEEPWELL_SOURCE is {self.source!r}: use a short lower-case name such as demo, berka or canonical"
+                f"KEEPWELL_SOURCE is {self.source!r}: use a short lower-case name such as demo or berka"
             )
         if self.target not in TARGETS:
             raise WarehouseError(f"KEEPWELL_TARGET is {self.target!r}: use one of {', '.join(TARGETS)}")

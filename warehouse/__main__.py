@@ -1,0 +1,224 @@
+"""Command line of the warehouse: `python -m warehouse --help`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import shlex
+import sys
+
+from warehouse import publish, retention, runs, schema
+from warehouse.connections import dbt_environment
+from warehouse.door import Warehouse, open_warehouse
+from warehouse.errors import GateError, NothingToDoError, WarehouseError
+from warehouse.settings import Settings
+
+EXIT_CODES = """
+exit codes: 0 done, 1 the run's tests or marts forbid it, 2 something is wrong with the request or the
+warehouse, 99 nothing to do (Airflow shows such a task as skipped)
+
+The bank's warehouse is found through KEEPWELL_HOME, KEEPWELL_SOURCE, KEEPWELL_TARGET and
+KEEPWELL_WAREHOUSE_URL.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(Settings.from_environment(), options)
+    except NothingToDoError as nothing:
+        print(f"nothing to do: {nothing}", file=sys.stderr)
+        if nothing.run_id:
+            print(nothing.run_id)
+        return 99
+    except GateError as fault:
+        print(f"refused: {fault}", file=sys.stderr)
+        return 1
+    except WarehouseError as fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader, `head` for one, has seen enough; leave the interpreter nothing to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m warehouse",
+        description="The warehouse of one bank: set-up, runs, publication, queries.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: object, text: str) -> argparse.ArgumentParser:
+        subparser = commands.add_parser(name, help=text, description=text)
+        subparser.set_defaults(command=command)
+        return subparser
+
+    add("init", _init, "create the schemas and ops tables that are missing")
+    add("up", _up, "start the embedded PostgreSQL unless it runs")
+    add("down", _down, "stop the embedded PostgreSQL")
+    add("status", _status, "say where the warehouse is and what it has published")
+    start = add("start-run", _start_run, "register a run; the last line of the output is its run_id")
+    start.add_argument("--kind", required=True, choices=runs.KINDS)
+    start.add_argument(
+        "--as-of", required=True, type=_date, metavar="DATE", help="the day whose end is described"
+    )
+    start.add_argument(
+        "--key", required=True, help="names this run: the same key gives the same run_id again"
+    )
+    for name, command, text in (
+        ("publish", _publish, "let readers see a run, in one transaction"),
+        ("fail-run", _fail_run, "mark a started run as failed"),
+    ):
+        add(name, command, text).add_argument("--run", required=True, metavar="RUN_ID")
+    add("rollback", _rollback, "withdraw the newest daily publication and show the one before it")
+    retain = add(
+        "retain", _retain, "drop old run schemas and archived daily snapshots; month-ends stay for ever"
+    )
+    retain.add_argument(
+        "--runs",
+        type=int,
+        default=retention.KEPT_RUNS,
+        help="published runs that keep their schema (%(default)s)",
+    )
+    retain.add_argument(
+        "--days",
+        type=int,
+        default=retention.KEPT_DAYS,
+        help="age of archived daily snapshots in days (%(default)s)",
+    )
+    add("sql", _sql, "print the rows of a select as CSV").add_argument(
+        "statement", help="one select, or with ... select"
+    )
+    add("dbt-environment", _dbt_environment, "print shell exports for dbt's profiles")
+    return parser
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date: write it like 2026-10-31") from None
+
+
+def _ready(settings: Settings) -> Warehouse:
+    warehouse = open_warehouse(settings)
+    schema.ensure(warehouse)
+    return warehouse
+
+
+def _init(settings: Settings, options: argparse.Namespace) -> None:
+    with open_warehouse(settings) as wh:
+        schema.init(wh)
+
+
+def _up(settings: Settings, options: argparse.Namespace) -> None:
+    if settings.target == "duckdb" or settings.url:
+        print("nothing to start: the warehouse is " + _place(settings), file=sys.stderr)
+        return
+    from warehouse import embedded
+
+    embedded.up(settings.postgres_dir, settings.database)
+    print(f"PostgreSQL runs in {settings.postgres_dir}, database {settings.database}", file=sys.stderr)
+
+
+def _down(settings: Settings, options: argparse.Namespace) -> None:
+    from warehouse import embedded
+
+    if embedded.down(settings.postgres_dir):
+        print(f"PostgreSQL in {settings.postgres_dir} is stopped", file=sys.stderr)
+    else:
+        print(f"no PostgreSQL runs in {settings.postgres_dir}", file=sys.stderr)
+
+
+def _start_run(settings: Settings, options: argparse.Namespace) -> None:
+    with _ready(settings) as wh:
+        print(
+            runs.start_run(
+                wh, kind=options.kind, as_of_date=options.as_of, key=options.key, source=settings.source
+            )
+        )
+
+
+def _publish(settings: Settings, options: argparse.Namespace) -> None:
+    with _ready(settings) as wh:
+        print(publish.publish(wh, options.run))
+
+
+def _fail_run(settings: Settings, options: argparse.Namespace) -> None:
+    with _ready(settings) as wh:
+        runs.fail_run(wh, options.run)
+
+
+def _rollback(settings: Settings, options: argparse.Namespace) -> None:
+    with _ready(settings) as wh:
+        withdrawn, shown = publish.rollback(wh)
+    print(f"withdrawn {withdrawn}\nmarts.* now show {shown}")
+
+
+def _retain(settings: Settings, options: argparse.Namespace) -> None:
+    with _ready(settings) as wh:
+        dropped = retention.retain(wh, kept_runs=options.runs, kept_days=options.days)
+    for run_id in dropped.run_ids:
+        print(f"dropped the schema of {run_id}")
+    if dropped.dates:
+        print(f"dropped {len(dropped.dates)} archived daily snapshots up to {dropped.dates[-1]}")
+
+
+def _sql(settings: Settings, options: argparse.Namespace) -> None:
+    from warehouse.csv_output import write_csv
+
+    with open_warehouse(settings, read_only=True) as wh:
+        write_csv(wh, options.statement, sys.stdout)
+        sys.stdout.flush()
+
+
+def _dbt_environment(settings: Settings, options: argparse.Namespace) -> None:
+    for name, value in dbt_environment(settings).items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def _status(settings: Settings, options: argparse.Namespace) -> None:
+    print(f"warehouse     {_place(settings)}")
+    with _ready(settings) as wh:
+        for row in wh.query(
+            "select source, policy_set, reporting_currency_code from ops.sources"
+        ).to_pylist():
+            print(
+                f"source        {row['source']}, policy {row['policy_set']}, {row['reporting_currency_code']}"
+            )
+        for row in wh.query(
+            "select count(*) as batches, max(delivered_on) as newest, sum(rows_loaded) as loaded"
+            " from ops.batches where status = 'loaded'"
+        ).to_pylist():
+            newest = f", the newest of {row['newest']}, {row['loaded']:,.0f} rows" if row["batches"] else ""
+            print(f"batches       {row['batches']}{newest}")
+        shown = publish.shown_runs(wh)[:1]
+        for row in wh.query(
+            "select publication_no, run_id, kind, as_of_date, scores_status,"
+            " withdrawn_at is not null as is_withdrawn"
+            " from ops.publications order by publication_no desc limit 5"
+        ).to_pylist():
+            mark = "withdrawn" if row["is_withdrawn"] else "shown" if [row["run_id"]] == shown else "stands"
+            print(
+                f"publication   {row['publication_no']}  {row['run_id']}  {row['kind']}"
+                f"  as of {row['as_of_date']}  {row['scores_status']}  {mark}"
+            )
+
+
+def _place(settings: Settings) -> str:
+    """Where the warehouse is, without a password."""
+    if settings.target == "duckdb":
+        return str(settings.duckdb_path)
+    if settings.url:
+        return "the PostgreSQL database of KEEPWELL_WAREHOUSE_URL"
+    return f"PostgreSQL in {settings.postgres_dir}, database {settings.database}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

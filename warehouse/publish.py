@@ -1,0 +1,317 @@
+"""Publication: a run's marts become what readers see, in one transaction or not at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from warehouse.door import Warehouse
+from warehouse.errors import GateError, WarehouseError
+from warehouse.names import quoted
+from warehouse.runs import Run, read_run, utc_now
+
+SCORES = "fct_churn_scores"
+PUBLIC_MARTS = (
+    "dim_customers",
+    "fct_customer_activity",
+    "fct_customer_value_tiers",
+    "fct_customer_rfm",
+    SCORES,
+    "fct_kpis",
+)
+# Archived so that training can read the features of every past date; not shown in marts.*.
+ARCHIVED_MARTS = (*PUBLIC_MARTS, "fct_customer_features")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One row of ops.publications, as far as the user wants to read it."""
+
+    publication_no: int
+    run_id: str
+    kind: str
+    as_of_date: dt.date
+    scores_status: str
+    model_version: str | None
+    rows_published: int
+
+    def __str__(self) -> str:
+        scores = (
+            f"scores of {self.model_version}" if self.model_version else f"no scores ({self.scores_status})"
+        )
+        return (
+            f"publication {self.publication_no}: {self.run_id} ({self.kind}) as of {self.as_of_date}, "
+            f"{self.rows_published:,} rows, {scores}"
+        )
+
+
+def publish(wh: Warehouse, run_id: str) -> Publication:
+    """Archive the run's marts, let them stand in history and, when they are the newest, show them in marts.*.
+
+    Publishing a published run changes nothing. Raises GateError when the run's tests failed or its marts are
+    not whole, WarehouseError when it is not `started` or its columns no longer fit the archive; then nothing
+    changes.
+    """
+    with wh.transaction():
+        wh.lock("runs")
+        run = read_run(wh, run_id)
+        standing = _standing_publication(wh, run_id)
+        if standing is not None:
+            return standing
+        if run.kind == "training":
+            raise WarehouseError(f"{run_id} is a training run: it makes a model, there is nothing to publish")
+        if run.status != "started":
+            raise WarehouseError(
+                f"{run_id} is {run.status}: only a started run can be published; start it again"
+            )
+        _refuse_failed_tests(wh, run_id)
+        rows = _count_rows(wh, run)
+        # The long part first: readers notice nothing of it, and the views move at the very end.
+        for mart in rows:
+            _archive(wh, run_id, mart)
+        publication = _register(wh, run, rows)
+        views = _history_views(wh, list(rows))
+        if shown_runs(wh)[:1] == [run_id]:
+            views |= _mart_views(wh, run_id)
+        wh.replace_views(views)
+    return publication
+
+
+def rollback(wh: Warehouse) -> tuple[Publication, Publication]:
+    """Withdraw the publication that marts.* show and show the one before it; (withdrawn, shown now).
+
+    Copies nothing. Raises WarehouseError when there is none before it, or its run schema is gone.
+    """
+    with wh.transaction():
+        wh.lock("runs")
+        shown = shown_runs(wh)
+        if not shown:
+            raise WarehouseError("nothing is published: there is nothing to roll back")
+        if len(shown) == 1:
+            raise WarehouseError(
+                f"{shown[0]} is the only daily publication: there is none before it to go back to"
+            )
+        newest, previous = shown[:2]
+        if previous not in wh.schemas():
+            raise WarehouseError(
+                f"the publication before is {previous}, and retention has dropped its schema: "
+                "build that date again instead"
+            )
+        withdrawn, now_shown = _standing_publication(wh, newest), _standing_publication(wh, previous)
+        assert withdrawn is not None
+        assert now_shown is not None
+        wh.execute(
+            "update ops.publications set withdrawn_at = $1 where publication_no = $2",
+            [utc_now(), withdrawn.publication_no],
+        )
+        wh.execute("update ops.runs set status = 'withdrawn' where run_id = $1", [newest])
+        wh.replace_views(_mart_views(wh, previous))
+    return withdrawn, now_shown
+
+
+def shown_runs(wh: Warehouse) -> list[str]:
+    """Runs of the daily publications not withdrawn: marts.* show the first, `rollback` goes to the next.
+
+    The newest as-of date comes first, so publishing an older date again changes history, never what is shown.
+    """
+    rows = wh.query(
+        """
+        select run_id from ops.publications
+        where kind = 'daily' and withdrawn_at is null
+        order by as_of_date desc, publication_no desc
+        """
+    )
+    found: list[str] = rows["run_id"].to_pylist()
+    return found
+
+
+def _standing_publication(wh: Warehouse, run_id: str) -> Publication | None:
+    rows = wh.query(
+        """
+        select publication_no, run_id, kind, as_of_date, scores_status, model_version, rows_published
+        from ops.publications
+        where run_id = $1 and withdrawn_at is null
+        """,
+        [run_id],
+    ).to_pylist()
+    return Publication(**rows[0]) if rows else None
+
+
+def _refuse_failed_tests(wh: Warehouse, run_id: str) -> None:
+    failed = wh.query(
+        """
+        select gate, test_name from ops.test_results
+        where run_id = $1 and severity = 'error' and status in ('fail', 'error')
+        order by gate, test_name
+        """,
+        [run_id],
+    ).to_pylist()
+    if failed:
+        first = ", ".join(f"{test['test_name']} ({test['gate']})" for test in failed[:5])
+        raise GateError(
+            f"{run_id} failed {len(failed)} of its tests: {first}{', ...' if len(failed) > 5 else ''}. "
+            "Mend the data or the models and start the run again; details are in ops.test_results"
+        )
+
+
+def _count_rows(wh: Warehouse, run: Run) -> dict[str, int]:
+    """Rows of each mart of the run; GateError when a mart is missing, lacks a date or has one too many."""
+    dates = set(
+        wh.query("select as_of_date from ops.run_dates where run_id = $1", [run.run_id])[
+            "as_of_date"
+        ].to_pylist()
+    )
+    rows: dict[str, int] = {}
+    for mart in ARCHIVED_MARTS:
+        if not wh.exists(f"{run.run_id}.{mart}"):
+            # A bootstrap builds what training and history need, which may be less than a day's publication.
+            if run.kind == "daily" and mart in PUBLIC_MARTS:
+                raise GateError(f"{run.run_id}.{mart} is missing: build all marts before publishing")
+            continue
+        found = wh.query(f"select as_of_date, count(*) as rows from {run.run_id}.{mart} group by as_of_date")
+        rows[mart] = sum(found["rows"].to_pylist())
+        found_dates = set(found["as_of_date"].to_pylist())
+        missing, foreign = dates - found_dates, found_dates - dates
+        if foreign:
+            raise GateError(f"{run.run_id}.{mart} holds {_listed(foreign)}, which the run was not to build")
+        if missing and mart != SCORES:
+            raise GateError(f"{run.run_id}.{mart} has no rows as of {_listed(missing)}")
+    if not any(mart in PUBLIC_MARTS for mart in rows):
+        raise GateError(f"{run.run_id} has no mart to publish: build them first")
+    return rows
+
+
+def _listed(dates: set[dt.date | None]) -> str:
+    texts = sorted(str(date) for date in dates)
+    return ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")
+
+
+def _archive(wh: Warehouse, run_id: str, mart: str) -> None:
+    columns = wh.column_types(f"{run_id}.{mart}")
+    _fit_archive(wh, run_id, mart, columns)
+    wh.execute(
+        f"delete from archive.{mart} where run_id = $1"
+        " and as_of_date in (select as_of_date from ops.run_dates where run_id = $2)",
+        [run_id, run_id],
+    )
+    names = _column_list(columns)
+    wh.execute(
+        f"insert into archive.{mart} (run_id, {names}) select '{run_id}', {names} from {run_id}.{mart}"
+    )
+
+
+def _fit_archive(wh: Warehouse, run_id: str, mart: str, columns: Mapping[str, str]) -> None:
+    """Create the archive of a mart, or add the columns that the mart has gained."""
+    archived = wh.column_types(f"archive.{mart}")
+    if not archived:
+        definitions = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+        wh.execute(f"create table archive.{mart} (run_id varchar not null, {definitions})")
+        if wh.target == "postgres":
+            # DuckDB skips row groups by their date ranges; PostgreSQL needs to be told.
+            wh.execute(f"create index {mart}_by_date on archive.{mart} (as_of_date, run_id)")
+        return
+    del archived["run_id"]
+    vanished = [name for name in archived if name not in columns]
+    changed = [
+        f"{name} from {archived[name]} to {columns[name]}"
+        for name in archived
+        if name in columns and _plain_type(archived[name]) != _plain_type(columns[name])
+    ]
+    if vanished or changed:
+        what = [f"lost {', '.join(vanished)}"] * bool(vanished) + [f"changed {', '.join(changed)}"] * bool(
+            changed
+        )
+        raise WarehouseError(
+            f"{run_id}.{mart} {' and '.join(what)} against archive.{mart}, and history keeps what was "
+            "published: give the mart its old columns back and new ones new names, or drop view "
+            f"history.{mart} and alter archive.{mart} by hand"
+        )
+    for name, kind in columns.items():
+        if name not in archived:
+            wh.execute(f"alter table archive.{mart} add column {quoted(name)} {kind}")
+
+
+def _plain_type(kind: str) -> str:
+    # Computed text is `text` in PostgreSQL and stored text `character varying`: the same to everybody.
+    return "text" if kind == "character varying" else kind
+
+
+def _column_list(columns: Mapping[str, str], prefix: str = "") -> str:
+    return ", ".join(prefix + quoted(name) for name in columns)
+
+
+def _register(wh: Warehouse, run: Run, rows: Mapping[str, int]) -> Publication:
+    scores_status, model_version = _scores(wh, run, rows)
+    number = wh.query("select coalesce(max(publication_no), 0) + 1 as number from ops.publications")[
+        "number"
+    ][0]
+    publication = Publication(
+        publication_no=int(number.as_py()),
+        run_id=run.run_id,
+        kind=run.kind,
+        as_of_date=run.as_of_date,
+        scores_status=scores_status,
+        model_version=model_version,
+        rows_published=sum(rows[mart] for mart in rows if mart in PUBLIC_MARTS),
+    )
+    wh.execute(
+        """
+        insert into ops.publications (
+            publication_no, run_id, kind, as_of_date, scores_status, model_version, rows_published,
+            published_at, note
+        )
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        [
+            publication.publication_no,
+            publication.run_id,
+            publication.kind,
+            publication.as_of_date,
+            publication.scores_status,
+            publication.model_version,
+            publication.rows_published,
+            utc_now(),
+            run.note,
+        ],
+    )
+    wh.execute("update ops.runs set status = 'published' where run_id = $1", [run.run_id])
+    return publication
+
+
+def _scores(wh: Warehouse, run: Run, rows: Mapping[str, int]) -> tuple[str, str | None]:
+    """Status and model version: `scored`, `too_young` for a day without scores, `none` for a bootstrap."""
+    if rows.get(SCORES):
+        versions = wh.query(f"select distinct model_version from {run.run_id}.{SCORES} order by 1")
+        names = versions["model_version"].to_pylist()
+        if len(names) != 1 or names[0] is None:
+            raise GateError(f"{run.run_id}.{SCORES} needs one model version in every row and has {names}")
+        return "scored", str(names[0])
+    raw_scores = f"{run.run_id}.raw_churn_scores"
+    if wh.exists(raw_scores) and wh.query(f"select 1 as one from {raw_scores} limit 1").num_rows:
+        raise GateError(f"{raw_scores} holds scores and {run.run_id}.{SCORES} none: build the lists again")
+    return ("too_young" if run.kind == "daily" else "none"), None
+
+
+def _history_views(wh: Warehouse, marts: list[str]) -> dict[str, str | None]:
+    """Views that are missing or lack columns of their archive; the others already follow what stands."""
+    views: dict[str, str | None] = {}
+    for mart in marts:
+        columns = wh.column_types(f"archive.{mart}")
+        if list(wh.column_types(f"history.{mart}")) != list(columns):
+            views[f"history.{mart}"] = f"""
+                select {_column_list(columns, "archived.")}
+                from archive.{mart} as archived
+                inner join ops.standing_snapshots as standing
+                    on archived.as_of_date = standing.as_of_date and archived.run_id = standing.run_id
+            """
+    return views
+
+
+def _mart_views(wh: Warehouse, run_id: str) -> dict[str, str | None]:
+    """marts.* on this run; a mart that it does not have is not shown, never mixed in from another run."""
+    views: dict[str, str | None] = {}
+    for mart in PUBLIC_MARTS:
+        columns = wh.column_types(f"{run_id}.{mart}")
+        views[f"marts.{mart}"] = f"select {_column_list(columns)} from {run_id}.{mart}" if columns else None
+    return views
