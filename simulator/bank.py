@@ -1,0 +1,193 @@
+"""One demo bank: made from parameters, then written out month by month as deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from simulator import dirt, journal, market, relationship
+from simulator.calendar import is_month_end, months_between
+from simulator.deliveries import Deliveries
+from simulator.habits import make_habits
+from simulator.ledger import Ledger
+from simulator.parameters import Parameters
+from simulator.people import Customers, make_customers
+from simulator.plan import Plan, draw_turnover, make_plan
+from simulator.portfolio import (
+    Accounts,
+    Cards,
+    Holders,
+    Loans,
+    choose_extras,
+    grant_loans,
+    issue_cards,
+    name_holders,
+    open_accounts,
+)
+
+CHANGED_CUSTOMERS_A_DAY = 0.001
+
+
+@dataclass
+class Bank:
+    """Everything decided before the first posting, the planted truth among it."""
+
+    parameters: Parameters
+    customers: Customers
+    truth: Plan
+    accounts: Accounts
+    loans: Loans
+    cards: Cards
+    holders: Holders
+    ledger: Ledger
+
+
+def make_bank(parameters: Parameters) -> Bank:
+    """Decide who the customers are, what they hold, how they live and who leaves."""
+    customers = make_customers(parameters)
+    turnover = draw_turnover(parameters, customers)
+    extras = choose_extras(parameters, customers, turnover)
+    truth = make_plan(parameters, customers, turnover, 1 + extras.sum(axis=1))
+    accounts = open_accounts(parameters, customers, truth, extras)
+    loans = grant_loans(parameters, accounts)
+    habits = make_habits(parameters, customers, truth, accounts, loans)
+    return Bank(
+        parameters=parameters,
+        customers=customers,
+        truth=truth,
+        accounts=accounts,
+        loans=loans,
+        cards=issue_cards(parameters, customers, accounts),
+        holders=name_holders(parameters, customers, truth, accounts),
+        ledger=Ledger(parameters, customers, truth, accounts, loans, habits),
+    )
+
+
+def write_bank(bank: Bank, deliveries: Deliveries, on_month: Callable[[int], None]) -> dict[str, Any]:
+    """Write every entity; `on_month` hears the number of transactions of each month. Returns the planted faults."""
+    _write_surroundings(bank, deliveries)
+    _write_relationship(bank, deliveries)
+    faults = _write_books(bank, deliveries, on_month)
+    # Last, for the attributes of some customers change from one daily delivery to the next.
+    _write_relations(bank, deliveries)
+    deliveries.close()
+    return faults
+
+
+def _write_surroundings(bank: Bank, deliveries: Deliveries) -> None:
+    parameters = bank.parameters
+    deliveries.add_to(0, "branches", market.branches(parameters))
+    deliveries.add_to(0, "products", market.products())
+    deliveries.add("exchange_rates", *market.exchange_rates(parameters))
+    deliveries.add("market_environment", *market.market_environment(parameters))
+
+
+def _write_relationship(bank: Bank, deliveries: Deliveries) -> None:
+    who = (bank.parameters, bank.customers, bank.truth)
+    deliveries.add("risk_questionnaires", *relationship.risk_questionnaires(*who))
+    deliveries.add("satisfaction_surveys", *relationship.satisfaction_surveys(*who))
+    deliveries.add("interactions", *relationship.interactions(*who))
+    table, starts = relationship.campaigns(bank.parameters)
+    deliveries.add("campaigns", table, starts)
+    deliveries.add("campaign_contacts", *relationship.campaign_contacts(*who, starts))
+
+
+def _write_relations(bank: Bank, deliveries: Deliveries) -> None:
+    customers, accounts, loans, cards = bank.customers, bank.accounts, bank.loans, bank.cards
+    closes = bank.truth.closes
+    branch = customers.branch.copy()
+    deliveries.add_versions(
+        "accounts",
+        accounts.opened,
+        lambda day: (accounts.closed == day) | (accounts.maturity(day) != accounts.maturity(day - 1)),
+        lambda rows, day, since: accounts.table(rows, branch, day, since),
+    )
+    deliveries.add_versions(
+        "loans",
+        accounts.opened[loans.account],
+        lambda day: accounts.closed[loans.account] == day,
+        lambda rows, day, since: loans.table(accounts, rows, day, since),
+    )
+    deliveries.add_versions(
+        "cards",
+        cards.issued,
+        lambda day: accounts.closed[cards.account] == day,
+        lambda rows, day, since: cards.table(accounts, rows, day, since),
+    )
+    deliveries.add("account_holders", bank.holders.table(np.arange(len(bank.holders.account))), bank.holders.since)
+    deliveries.add_versions(
+        "customers",
+        customers.opened,
+        lambda day: (closes == day) | _change_some(bank, day),
+        lambda rows, day, since: customers.table(rows, np.where(closes <= day, closes, 1_000_000)[rows], since),
+    )
+
+
+def _change_some(bank: Bank, day: int) -> np.ndarray:
+    """Let a few customers move, change their income or withdraw their consent on a day; returns who did."""
+    parameters, customers = bank.parameters, bank.customers
+    rng = parameters.generator(f"changes {day - parameters.history_day}")
+    can = (customers.opened <= parameters.history_day) & (bank.truth.closes > parameters.last_day)
+    # Each customer belongs to one day in a hundred, so that nobody changes in two deliveries.
+    can &= np.arange(len(customers)) % 100 == day % 100
+    changed = np.flatnonzero(can)[: max(1, round(len(customers) * CHANGED_CUSTOMERS_A_DAY))]
+    what = rng.integers(0, 3, len(changed))
+    movers = changed[what == 0]
+    customers.branch[movers] = (customers.branch[movers] + 1) % market.BRANCHES
+    customers.city[movers] = np.array(market.branch_city())[customers.branch[movers]]
+    customers.income_cents[changed[what == 1]] += 600_000
+    customers.is_marketing_allowed[changed[what == 2]] ^= True
+    return np.isin(np.arange(len(customers)), changed)
+
+
+def _write_books(bank: Bank, deliveries: Deliveries, on_month: Callable[[int], None]) -> dict[str, Any]:
+    parameters, ledger = bank.parameters, bank.ledger
+    rng = parameters.generator("late rows")
+    is_foreign = bank.accounts.is_foreign
+    eve = parameters.first_day - 1
+    opening = ledger.carry_forward(eve)
+    deliveries.add("transactions", journal.transactions(opening, is_foreign, 1, opening.day), opening.day)
+    balances = ledger.month_end_balances(eve)
+    deliveries.add_to(0, "month_end_balances", balances)
+    deliveries.add_to(0, "month_end_balances", dirt.orphan_balances(balances))
+    number = 1 + len(opening)
+    late = late_across = 0
+    sample = None
+    for first, last in months_between(parameters.end, parameters.months):
+        month = ledger.post_month(first, last)
+        known = dirt.known_days(rng, month.postings.day, parameters.last_day)
+        rows = journal.transactions(month.postings, is_foreign, number, known)
+        if sample is None:
+            sample = rows.slice(0, 100)
+        deliveries.add("transactions", rows, known)
+        deliveries.add("loan_payments", month.instalments, month.instalments_known)
+        if is_month_end(last):
+            balances = ledger.month_end_balances(last)
+            deliveries.add("month_end_balances", balances, np.full(len(balances), last))
+        number += len(rows)
+        counts = dirt.late_rows(month.postings.day, known, parameters.history_day)
+        late, late_across = late + counts[0], late_across + counts[1]
+        on_month(len(rows))
+    assert sample is not None
+    deliveries.add_to(0, "transactions", sample.slice(0, dirt.DUPLICATES_IN_HISTORY))
+    deliveries.add_to(0, "transactions", dirt.bad_transactions(sample.slice(dirt.DUPLICATES_IN_HISTORY)))
+    deliveries.add_to(1, "transactions", sample.slice(0, dirt.DUPLICATES_SENT_AGAIN))
+    history, first_daily = (day.isoformat() for day in parameters.delivery_dates[:2])
+    return {
+        "late_transactions": late,
+        "late_transactions_in_a_later_delivery": late_across,
+        "identical_duplicates": {
+            history: {"transactions": dirt.DUPLICATES_IN_HISTORY},
+            first_daily: {"transactions": dirt.DUPLICATES_SENT_AGAIN},
+        },
+        "rejected": {
+            history: {
+                "transactions": dirt.BAD_TRANSACTIONS,
+                "month_end_balances": {"orphan": dirt.ORPHAN_BALANCES},
+            }
+        },
+    }

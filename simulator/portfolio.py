@@ -1,0 +1,325 @@
+"""What the customers hold: accounts with their holders, loans and cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from simulator import columns, market, plan
+from simulator.calendar import NEVER, Days, add_months
+from simulator.parameters import Parameters
+from simulator.people import Customers, customer_ids
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+
+# Beside the current account that everybody has: the share of customers who hold one more of a family. Together
+# they leave about 27 % of customers with two families or more, a little short of the target of 30 %.
+EXTRAS = {"savings": 0.12, "term_deposit": 0.055, "loan": 0.055, "card": 0.07, "wealth": 0.04, "insurance": 0.02,
+          "dollar_savings": 0.012}  # fmt: skip
+MOST_EXTRAS = 3
+ROLLED_SHARE = 0.6
+HOLDER_ROLES = ("owner", "joint", "authorised_user")
+OWNER, JOINT, AUTHORISED_USER = 0, 1, 2
+OTHER_HOLDERS_SHARE = 0.03
+CARD_TYPES = ("debit", "credit_classic", "credit_gold")
+POOR_PAYERS = 0.05
+
+
+@dataclass
+class Accounts:
+    """All accounts; arrays of shape (accounts,) in the order of their owners.
+
+    `principal_cents` is what an account is opened with: the deposit, the loan (negative), else zero; in cents of its
+    currency. `term` is in months, 0 without one; a deposit rolls over at each maturity until it is closed.
+    """
+
+    owner: Array
+    product: Array
+    opened: Days
+    closed: Days
+    reason: Array
+    term: Array
+    principal_cents: Array
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def of_family(self, family: str) -> npt.NDArray[np.bool_]:
+        """Which accounts belong to a product family; shape (accounts,)."""
+        return np.array([product.family == family for product in market.SHELF])[self.product]
+
+    @property
+    def is_foreign(self) -> npt.NDArray[np.bool_]:
+        """Which accounts are kept in the foreign currency; shape (accounts,)."""
+        return np.array([product.currency != market.REPORTING_CURRENCY for product in market.SHELF])[self.product]
+
+    @property
+    def yearly_rate(self) -> Floats:
+        """Interest a year by product; shape (accounts,)."""
+        return np.array([product.yearly_rate for product in market.SHELF])[self.product]
+
+    def first_of(self, customers: int, chosen: npt.NDArray[np.bool_]) -> Array:
+        """For each customer the number of the one account `chosen` for it, -1 when none; shape (customers,)."""
+        numbers = np.full(customers, -1)
+        numbers[self.owner[chosen]] = np.flatnonzero(chosen)
+        return numbers
+
+    def maturity(self, day: int) -> Days:
+        """The maturity that the bank's system shows on a day; NEVER without one; shape (accounts,)."""
+        rolls = np.zeros(len(self), dtype=np.int64)
+        matures = add_months(self.opened, self.term)
+        while (due := (self.term > 0) & (matures <= day) & (matures < self.closed)).any():
+            rolls += due
+            matures = add_months(self.opened, self.term * (rolls + 1))
+        return np.where(self.term > 0, matures, NEVER)
+
+    def table(self, rows: Array, branch: Array, known_on: int, valid_from: Days) -> pa.Table:
+        """Rows of the `accounts` file as the bank's system showed them on the day `known_on`."""
+        closed = np.where(self.closed <= known_on, self.closed, NEVER)[rows]
+        return pa.table(
+            {
+                "account_id": account_ids(rows),
+                "product_id": columns.labels([product.product_id for product in market.SHELF], self.product[rows]),
+                "branch_id": columns.identifiers("B", branch[self.owner[rows]] + 1, 3),
+                "currency_code": currencies(self.is_foreign[rows]),
+                "opened_on": columns.dates(self.opened[rows]),
+                "closed_on": columns.dates(closed),
+                "closure_reason": columns.labels(plan.REASONS, np.where(closed < NEVER, self.reason[rows], -1)),
+                "maturity_on": columns.dates(self.maturity(known_on)[rows]),
+                "valid_from": columns.dates(valid_from),
+            }
+        )
+
+
+@dataclass
+class Loans:
+    """Loans by account; arrays of shape (loans,); `payment_cents` is the monthly instalment."""
+
+    account: Array
+    granted_cents: Array
+    yearly_rate: Floats
+    payment_cents: Array
+    due_day: Array
+    is_poor_payer: npt.NDArray[np.bool_]
+
+    def table(self, accounts: Accounts, rows: Array, known_on: int, valid_from: Days) -> pa.Table:
+        """Rows of the `loans` file as known on a day."""
+        account = self.account[rows]
+        return pa.table(
+            {
+                "loan_id": loan_ids(rows),
+                "account_id": account_ids(account),
+                "granted_on": columns.dates(accounts.opened[account]),
+                "principal_amount": columns.money(self.granted_cents[rows]),
+                "currency_code": pa.repeat(market.REPORTING_CURRENCY, len(rows)),
+                "term_months": columns.integers(accounts.term[account]),
+                "interest_rate": columns.rates(self.yearly_rate[rows]),
+                "closed_on": columns.dates(np.where(accounts.closed <= known_on, accounts.closed, NEVER)[account]),
+                "valid_from": columns.dates(valid_from),
+            }
+        )
+
+
+@dataclass
+class Cards:
+    """Plastic cards by account; arrays of shape (cards,)."""
+
+    account: Array
+    kind: Array
+    issued: Days
+
+    def table(self, accounts: Accounts, rows: Array, known_on: int, valid_from: Days) -> pa.Table:
+        """Rows of the `cards` file as known on a day."""
+        account = self.account[rows]
+        return pa.table(
+            {
+                "card_id": columns.identifiers("K", rows + 1, 7),
+                "account_id": account_ids(account),
+                "card_type": columns.labels(CARD_TYPES, self.kind[rows]),
+                "issued_on": columns.dates(self.issued[rows]),
+                "closed_on": columns.dates(np.where(accounts.closed <= known_on, accounts.closed, NEVER)[account]),
+                "valid_from": columns.dates(valid_from),
+            }
+        )
+
+
+@dataclass
+class Holders:
+    """Who holds which account in which role, since when; arrays of shape (holders,)."""
+
+    account: Array
+    customer: Array
+    role: Array
+    since: Days
+
+    def table(self, rows: Array) -> pa.Table:
+        """Rows of the `account_holders` file."""
+        return pa.table(
+            {
+                "account_id": account_ids(self.account[rows]),
+                "customer_id": customer_ids(self.customer[rows]),
+                "holder_role": columns.labels(HOLDER_ROLES, self.role[rows]),
+                "valid_from": columns.dates(self.since[rows]),
+                "valid_to": pa.nulls(len(rows), pa.date32()),
+            }
+        )
+
+
+def account_ids(numbers: Array) -> pa.Array:
+    """The bank's account ids of account numbers; shape (n,)."""
+    return columns.identifiers("A", numbers + 1, 8)
+
+
+def loan_ids(numbers: Array) -> pa.Array:
+    """The bank's loan ids of loan numbers; shape (n,)."""
+    return columns.identifiers("L", numbers + 1, 7)
+
+
+def currencies(is_foreign: npt.NDArray[np.bool_]) -> pa.Array:
+    """Currency code of each row; shape (n,)."""
+    return columns.labels(market.CURRENCIES, is_foreign.astype(np.int64))
+
+
+def choose_extras(parameters: Parameters, customers: Customers, turnover: Floats) -> npt.NDArray[np.bool_]:
+    """Which extra products a customer ever holds; shape (customers, len(EXTRAS)).
+
+    Those with a high turnover and long tenure hold more; nobody holds more than MOST_EXTRAS.
+    """
+    rng = parameters.generator("extras")
+    shares = np.array(list(EXTRAS.values()))
+    wealth = np.clip(np.log(turnover / np.median(turnover)), -1.5, 1.5)
+    tenure = np.minimum(parameters.last_day - customers.opened, 3650) / 3650
+    liking = np.exp(0.45 * wealth + 0.8 * tenure)
+    liking /= liking.mean()
+    wanted = rng.random((len(customers), len(shares))) < np.minimum(liking[:, None] * shares, 0.6)
+    order = np.where(wanted, rng.random(wanted.shape), 2.0)
+    keeps = np.sort(order, axis=1)[:, MOST_EXTRAS - 1 : MOST_EXTRAS]
+    return wanted & (order <= keeps)
+
+
+def open_accounts(parameters: Parameters, customers: Customers, truth: plan.Plan, extras: Array) -> Accounts:
+    """Open, roll over and close every account that the bank ever has until the last day."""
+    rng = parameters.generator("accounts")
+    first, last = parameters.first_day, parameters.last_day
+    kinds = ("current", *EXTRAS)
+    held = np.column_stack([np.ones(len(customers), dtype=bool), extras])
+    owner, kind = np.nonzero(held)
+    size = len(owner)
+    product = np.array([market.shelf_index(_usual_product(name)) for name in kinds])[kind]
+    draw = rng.random(size)
+    product = np.where(_is(kind, "term_deposit"), market.shelf_index("P05") + columns.draw(rng, (3, 5, 2), size), product)
+    product = np.where(_is(kind, "loan") & (draw < 0.45), market.shelf_index("P09"), product)
+    product = np.where(_is(kind, "wealth") & (draw < 0.4), market.shelf_index("P12"), product)
+    product = np.where((kind == 0) & customers.is_business[owner], market.shelf_index("P02"), product)
+    term = np.maximum(np.array([entry.term_months for entry in market.SHELF])[product], 0)
+
+    # Nobody who is about to leave opens anything more.
+    horizon = np.minimum(last, np.minimum(truth.left, truth.fades_from))[owner]
+    earliest = customers.opened[owner]
+    is_loan = _is(kind, "loan")
+    still_running = first - (term * 30 * 0.8).astype(np.int64)
+    earliest = np.where(is_loan, np.maximum(earliest, still_running), earliest)
+    room = np.maximum(horizon - earliest, 0)
+    opened = np.where(kind == 0, earliest, earliest + (rng.random(size) * room).astype(np.int64))
+
+    # Deposits roll over at least until the first day and some times after it, then they are paid out.
+    is_deposit = _is(kind, "term_deposit")
+    terms = np.maximum(np.ceil((first - opened) / (30.4375 * np.maximum(term, 1))), 1).astype(np.int64)
+    terms += is_deposit & (add_months(opened, term * terms) < first)
+    terms = np.where(is_deposit, terms + rng.geometric(1 - ROLLED_SHARE, size) - 1, 1)
+    matured = np.where(is_deposit | is_loan, add_months(opened, term * terms), NEVER)
+    # Who drains keeps the current and savings accounts open and gives up everything else within three weeks.
+    is_liquid = (kind == 0) | _is(kind, "savings")
+    given_up = np.where(truth.form == plan.DRAIN, truth.left, NEVER)[owner] + rng.integers(0, 21, size)
+    leaving = np.minimum(truth.closes[owner], np.where(is_liquid, NEVER, given_up))
+    leaving = np.maximum(leaving, opened)
+    closed = np.minimum(matured, leaving)
+    closed = np.where(closed <= last, closed, NEVER)
+    reason = np.where(matured <= leaving, plan.MATURED, truth.reason[owner])
+
+    liquid = truth.balance[owner]
+    amount = np.select(
+        [is_deposit, _is(kind, "wealth"), _is(kind, "dollar_savings"), is_loan],
+        [
+            liquid * rng.uniform(0.4, 1.2, size),
+            liquid * rng.uniform(0.4, 1.6, size),
+            liquid * rng.uniform(0.2, 0.6, size) / 7.15,
+            # The instalment stays below a fifth of a usual month.
+            -np.minimum(truth.turnover[owner] / 12 * 0.2 * term * 0.7, 2_000_000),
+        ],
+        0.0,
+    )
+    return Accounts(
+        owner=owner,
+        product=product,
+        opened=opened,
+        closed=closed,
+        reason=reason,
+        term=np.where(is_deposit | is_loan, term, 0),
+        principal_cents=np.rint(amount / 100).astype(np.int64) * 10_000,
+    )
+
+
+def grant_loans(parameters: Parameters, accounts: Accounts) -> Loans:
+    """Annuity loans on the loan accounts."""
+    rng = parameters.generator("loans")
+    account = np.flatnonzero(accounts.of_family("loan"))
+    size = len(account)
+    yearly = accounts.yearly_rate[account] + np.round(rng.uniform(-0.004, 0.006, size), 4)
+    monthly = yearly / 12
+    granted = -accounts.principal_cents[account]
+    payment = granted * monthly / (1 - (1 + monthly) ** -accounts.term[account].astype(float))
+    return Loans(
+        account=account,
+        granted_cents=granted,
+        yearly_rate=yearly,
+        payment_cents=np.rint(payment).astype(np.int64),
+        due_day=rng.integers(5, 21, size),
+        is_poor_payer=rng.random(size) < POOR_PAYERS,
+    )
+
+
+def issue_cards(parameters: Parameters, customers: Customers, accounts: Accounts) -> Cards:
+    """Credit cards on card accounts and debit cards on two thirds of the current accounts."""
+    rng = parameters.generator("cards")
+    has_debit = accounts.of_family("current") & (rng.random(len(accounts)) < 0.4 + 0.5 * customers.digital[accounts.owner])
+    is_credit = accounts.of_family("card")
+    account = np.flatnonzero(has_debit | is_credit)
+    kind = np.where(is_credit[account], 1 + (rng.random(len(account)) < 0.25), 0)
+    until = np.minimum(accounts.closed[account], parameters.last_day)
+    room = np.minimum(np.maximum(until - accounts.opened[account], 0), 60)
+    return Cards(account=account, kind=kind, issued=accounts.opened[account] + (rng.random(len(account)) * room).astype(np.int64))
+
+
+def name_holders(parameters: Parameters, customers: Customers, truth: plan.Plan, accounts: Accounts) -> Holders:
+    """Every account's owner, and for a few current accounts a second holder who is a customer of their own."""
+    rng = parameters.generator("holders")
+    current = np.flatnonzero(accounts.of_family("current"))
+    # A customer who closes everything must not live on as somebody else's joint holder.
+    chosen = (rng.random(len(customers)) < OTHER_HOLDERS_SHARE) & (truth.form != plan.CLOSURE)
+    second = np.flatnonzero(chosen)
+    account = current[(second + rng.integers(1, len(customers), len(second))) % len(customers)]
+    since = np.maximum(accounts.opened[account], customers.opened[second])
+    possible = since < np.minimum(accounts.closed[account], parameters.history_day)
+    second, account, since = second[possible], account[possible], since[possible]
+    role = np.where(rng.random(len(second)) < 0.6, JOINT, AUTHORISED_USER)
+    return Holders(
+        account=np.concatenate([np.arange(len(accounts)), account]),
+        customer=np.concatenate([accounts.owner, second]),
+        role=np.concatenate([np.full(len(accounts), OWNER), role]),
+        since=np.concatenate([accounts.opened, since]),
+    )
+
+
+def _usual_product(kind: str) -> str:
+    return {"current": "P01", "savings": "P03", "term_deposit": "P06", "loan": "P08", "card": "P10", "wealth": "P11",
+            "insurance": "P13", "dollar_savings": "P04"}[kind]  # fmt: skip
+
+
+def _is(kind: Array, name: str) -> npt.NDArray[np.bool_]:
+    return kind == 1 + list(EXTRAS).index(name)

@@ -1,0 +1,173 @@
+"""What bank and customer have to do with each other beside money: questionnaires, surveys, requests, campaigns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from simulator import columns, market
+from simulator.calendar import NEVER, Days, add_months
+from simulator.parameters import Parameters
+from simulator.people import Customers, customer_ids
+from simulator.plan import STAYS, Plan
+
+Array = npt.NDArray[Any]
+Event = tuple[pa.Table, Days]
+
+APPETITES = ("conservative", "steady", "balanced", "growth", "aggressive")
+QUESTIONNAIRES_A_YEAR = 0.35
+SURVEYS_A_YEAR = 0.30
+# Scores 1 to 5: 86 % of the settled and 40 % of those about to leave are in the upper two.
+SETTLED_SCORES = (0.02, 0.04, 0.08, 0.40, 0.46)
+LEAVING_SCORES = (0.14, 0.20, 0.26, 0.27, 0.13)
+SURVEY_CHANNELS = ("mobile", "web", "phone", "branch")
+
+INTERACTIONS = ("inquiry", "complaint", "service")
+INTERACTIONS_A_YEAR = (0.5, 0.12, 0.4)
+COMPLAINTS_WHEN_LEAVING = 7
+TOPICS = ("fees", "card", "transfer", "loan", "deposit_rates", "mobile_app", "staff")
+INTERACTION_CHANNELS = ("phone", "mobile", "branch", "web")
+# A request is exported when it is closed, or open after this many days.
+OPEN_REQUEST_REPORTED_AFTER = 30
+
+OBJECTIVES = ("retention", "cross_sell", "activation")
+OFFERS = ("deposit rate bonus", "fee waiver for six months", "card cashback")
+CONTACTED_SHARE = 0.12
+TREATED_SHARE = 0.7
+RESPONSE_KNOWN_AFTER = 7
+CAMPAIGN_DAYS = 30
+RESPONSES = ("none", "opened", "accepted", "declined")
+CONTACT_CHANNELS = ("mobile", "phone", "web")
+
+
+def is_leaving(truth: Plan, customers: Array, days: Days) -> npt.NDArray[np.bool_]:
+    """Whether customers are on their way out on a day, or already gone quietly; shape (n,)."""
+    begins = np.minimum(truth.fades_from, truth.left)[customers]
+    return (truth.form[customers] != STAYS) & (days >= begins)
+
+
+def _moments(parameters: Parameters, rng: np.random.Generator, customers: Customers, truth: Plan, a_year: float) -> tuple[Array, Days]:
+    """Random customers and days while they are with the bank, in order of days; `a_year` a customer."""
+    span = parameters.last_day - parameters.first_day + 1
+    customer = np.repeat(np.arange(len(customers)), rng.poisson(a_year * span / 365, len(customers)))
+    day = parameters.first_day + rng.integers(0, span, len(customer))
+    present = (day >= customers.opened[customer]) & (day < truth.closes[customer])
+    order = np.argsort(day[present], kind="stable")
+    return customer[present][order], day[present][order]
+
+
+def risk_questionnaires(parameters: Parameters, customers: Customers, truth: Plan) -> Event:
+    """The `risk_questionnaires` file and the day on which each row was known."""
+    rng = parameters.generator("questionnaires")
+    customer, day = _moments(parameters, rng, customers, truth, QUESTIONNAIRES_A_YEAR)
+    age = customers.age(parameters.first_day)[customer]
+    years = np.minimum(rng.poisson(np.clip((age - 22) / 6, 0, 8)), 40)
+    appetite = np.clip(np.rint(2.2 - (age - 40) / 25 + years * 0.08 + rng.normal(0, 0.9, len(day))), 0, 4)
+    table = pa.table(
+        {
+            "questionnaire_id": columns.identifiers("Q", np.arange(1, len(day) + 1), 8),
+            "customer_id": customer_ids(customer),
+            "answered_on": columns.dates(day),
+            "risk_appetite": columns.labels(APPETITES, appetite),
+            "experience_years": columns.integers(years),
+        }
+    )
+    return table, day
+
+
+def satisfaction_surveys(parameters: Parameters, customers: Customers, truth: Plan) -> Event:
+    """The `satisfaction_surveys` file and the day on which each row was known."""
+    rng = parameters.generator("surveys")
+    customer, day = _moments(parameters, rng, customers, truth, SURVEYS_A_YEAR)
+    settled = columns.draw(rng, SETTLED_SCORES, len(day))
+    leaving = columns.draw(rng, LEAVING_SCORES, len(day))
+    table = pa.table(
+        {
+            "survey_id": columns.identifiers("S", np.arange(1, len(day) + 1), 8),
+            "customer_id": customer_ids(customer),
+            "answered_on": columns.dates(day),
+            "score": columns.integers(1 + np.where(is_leaving(truth, customer, day), leaving, settled)),
+            "channel": columns.labels(SURVEY_CHANNELS, columns.draw(rng, (5, 2, 2, 1), len(day))),
+        }
+    )
+    return table, day
+
+
+def interactions(parameters: Parameters, customers: Customers, truth: Plan) -> Event:
+    """The `interactions` file and the day on which each row was known: when closed, or still open after a month."""
+    rng = parameters.generator("interactions")
+    often = (INTERACTIONS_A_YEAR[0], INTERACTIONS_A_YEAR[1] * COMPLAINTS_WHEN_LEAVING, INTERACTIONS_A_YEAR[2])
+    customer, day = _moments(parameters, rng, customers, truth, sum(often))
+    kind = columns.draw(rng, often, len(day))
+    kept = (kind != 1) | is_leaving(truth, customer, day) | (rng.random(len(day)) < 1 / COMPLAINTS_WHEN_LEAVING)
+    customer, day, kind = customer[kept], day[kept], kind[kept]
+    size = len(day)
+    answered = day + rng.geometric(0.6, size) - 1
+    resolved = answered + np.minimum(rng.geometric(np.where(kind == 1, 0.25, 0.5), size) - 1, 25)
+    is_open = rng.random(size) < np.where(kind == 1, 0.08, 0.02)
+    table = pa.table(
+        {
+            "interaction_id": columns.identifiers("I", np.arange(1, size + 1), 8),
+            "customer_id": customer_ids(customer),
+            "interaction_type": columns.labels(INTERACTIONS, kind),
+            "opened_on": columns.dates(day),
+            "first_answered_on": columns.dates(answered),
+            "resolved_on": columns.dates(np.where(is_open, NEVER, resolved)),
+            "is_result_told": pa.array(rng.random(size) < 0.9, mask=is_open),
+            "channel": columns.labels(INTERACTION_CHANNELS, columns.draw(rng, (4, 3, 2, 1), size)),
+            "topic": columns.labels(TOPICS, columns.draw(rng, (3, 2, 3, 1, 2, 3, 1), size)),
+            "known_at": columns.evenings(known := np.where(is_open, day + OPEN_REQUEST_REPORTED_AFTER, resolved)),
+        }
+    )
+    return table, known
+
+
+def campaigns(parameters: Parameters) -> Event:
+    """The `campaigns` file, one campaign a quarter from the second month, and the day each begins."""
+    starts = add_months(np.full(80, parameters.first_day), 1 + 3 * np.arange(80)) + 4
+    starts = starts[starts <= parameters.last_day]
+    numbers = np.arange(len(starts))
+    objective = numbers % len(OBJECTIVES)
+    table = pa.table(
+        {
+            "campaign_id": columns.identifiers("M", numbers + 1, 4),
+            "campaign_name": pa.array([f"{OFFERS[code]}, wave {number + 1}" for number, code in enumerate(objective)], pa.string()),
+            "starts_on": columns.dates(starts),
+            "ends_on": columns.dates(starts + CAMPAIGN_DAYS),
+            "objective": columns.labels(OBJECTIVES, objective),
+            "offer": columns.labels(OFFERS, objective),
+            "cost_per_contact_amount": columns.money(200 + 100 * objective),
+            "currency_code": pa.repeat(market.REPORTING_CURRENCY, len(starts)),
+            "valid_from": columns.dates(starts),
+        }
+    )
+    return table, starts
+
+
+def campaign_contacts(parameters: Parameters, customers: Customers, truth: Plan, starts: Days) -> Event:
+    """The `campaign_contacts` file of the campaigns that begin on `starts`, and the day each row was known."""
+    rng = parameters.generator("contacts")
+    invited = rng.random((len(starts), len(customers))) < CONTACTED_SHARE
+    invited &= customers.is_marketing_allowed & (customers.opened < starts[:, None]) & (truth.closes > starts[:, None] + CAMPAIGN_DAYS)
+    campaign, customer = np.nonzero(invited)
+    size = len(campaign)
+    day = starts[campaign] + rng.integers(0, 21, size)
+    is_control = rng.random(size) >= TREATED_SHARE
+    response = np.where(is_control, 0, columns.draw(rng, (0.68, 0.22, 0.06, 0.04), size))
+    channel = np.where(is_control, -1, columns.draw(rng, (6, 3, 1), size))
+    table = pa.table(
+        {
+            "contact_id": columns.identifiers("N", np.arange(1, size + 1), 8),
+            "campaign_id": columns.identifiers("M", campaign + 1, 4),
+            "customer_id": customer_ids(customer),
+            "contact_group": columns.labels(("treatment", "control"), is_control),
+            "contacted_on": columns.dates(day),
+            "channel": columns.labels(CONTACT_CHANNELS, channel),
+            "response": columns.labels(RESPONSES, response),
+            "known_at": columns.evenings(day + RESPONSE_KNOWN_AFTER),
+        }
+    )
+    return table, day + RESPONSE_KNOWN_AFTER
