@@ -26,16 +26,23 @@ with DAG(
     tags=["tier-1", "daily", "marts"],
     **COMMON,
 ):
+    snapshot = CommandLine(task_id="snapshot", bash_command=commands.dbt_layer("snapshot"))
+    # A bank too young to be scored skips `score` and is published without scores.
+    lists = CommandLine(
+        task_id="lists",
+        bash_command=commands.dbt_layer("lists"),
+        trigger_rule="none_failed_min_one_success",
+    )
+    snapshot >> lists
     chain(
         CommandLine(task_id="init", bash_command=commands.init()),
         CommandLine(task_id="ingest", bash_command=commands.ingest()),
         CommandLine(task_id="start_run", bash_command=commands.start_run("daily"), do_xcom_push=True),
         CommandLine(task_id="arrival_gate", bash_command=commands.expectations("arrival"), final=(1,)),
         CommandLine(task_id="facts", bash_command=commands.dbt_layer("facts")),
-        CommandLine(task_id="snapshot", bash_command=commands.dbt_layer("snapshot")),
+        snapshot,
         CommandLine(task_id="score", bash_command=commands.churn("score")),
-        # A bank too young to be scored skips `score` and is published without scores.
-        CommandLine(task_id="lists", bash_command=commands.dbt_layer("lists"), trigger_rule="none_failed"),
+        lists,
         CommandLine(task_id="marts_gate", bash_command=commands.expectations("marts"), final=(1,)),
         CommandLine(task_id="scores_gate", bash_command=commands.expectations("scores"), final=(1,)),
         CommandLine(task_id="publish", bash_command=commands.publish()),

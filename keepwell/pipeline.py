@@ -16,13 +16,8 @@ from keepwell.request import Request
 from warehouse import open_warehouse
 
 # Bootstrap and training have nothing to do when the last finished month is built and trained on already.
-_BUILT_UNTIL = """
-select max(ops.run_dates.as_of_date) as day
-from ops.run_dates
-inner join ops.runs on ops.run_dates.run_id = ops.runs.run_id
-where ops.runs.kind = 'bootstrap' and ops.runs.status = 'published'
-"""
-_TRAINED_UNTIL = "select max(as_of_date) as day from ops.training_runs"
+_IS_BUILT = "select count(*) as n from ops.standing_snapshots where as_of_date = $1"
+_IS_TRAINED = "select count(*) as n from ops.training_runs where as_of_date >= $1"
 
 
 class PipelineError(Exception):
@@ -51,15 +46,16 @@ class Pipeline:
 
     def _due(self) -> list[str]:
         """The DAGs that have something to do."""
-        due = ["customer_daily"]
+        day = self.request.as_of
         with open_warehouse(self.request.settings) as warehouse:
-            trained = warehouse.query(_TRAINED_UNTIL).column("day")[0].as_py()
-            built = warehouse.query(_BUILT_UNTIL).column("day")[0].as_py()
-        if trained is None or trained < last_month_end(self.request.as_of):
-            due.insert(0, "churn_training")
-        if built is None or built < last_month_end(self.request.as_of - timedelta(days=1)):
-            due.insert(0, "customer_bootstrap")
-        return due
+
+            def holds(query: str, month_end: date) -> bool:
+                return bool(warehouse.query(query, [month_end]).column("n")[0].as_py())
+
+            is_built = holds(_IS_BUILT, last_month_end(day - timedelta(days=1)))
+            is_trained = holds(_IS_TRAINED, last_month_end(day))
+        due = {"customer_bootstrap": not is_built, "churn_training": not is_trained, "customer_daily": True}
+        return [dag_id for dag_id, is_due in due.items() if is_due]
 
     def _step(self, name: str, *arguments: str) -> None:
         """A command line of another room, which shows its own progress on stderr."""
