@@ -1,15 +1,18 @@
 -- A date before the first version of a policy would drop every customer from an inner join.
-{% for policy in ['policy_value_tiers', 'policy_rfm', 'policy_churn', 'policy_risk_bands', 'policy_satisfaction'] %}
+{% set policies = [
+    'policy_value_tiers', 'policy_rfm', 'policy_churn', 'policy_risk_bands', 'policy_satisfaction',
+] %}
+
+{% for policy in policies %}
     select
         run_dates.as_of_date,
         '{{ policy }}' as policy
     from {{ ref('int_run_dates') }} as run_dates
-    where not exists (
-        select 1
-        from {{ ref(policy) }} as policy
-        where
-            policy.policy_set = run_dates.policy_set
-            and policy.effective_from <= run_dates.as_of_date
-    )
+    left join {{ ref(policy) }} as versions
+        on
+            run_dates.policy_set = versions.policy_set
+            and run_dates.as_of_date >= versions.effective_from
+    group by run_dates.as_of_date
+    having count(versions.policy_set) = 0
     {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -8,28 +8,31 @@ policies as (
     from {{ ref('policy_value_tiers') }}
 ),
 
+steps as (
+    select -0.01 as step
+    union all
+    select 0.00 as step
+    union all
+    select 0.01 as step
+),
+
 edges as (
-    select lower_bound + step.cents as amount
-    from {{ ref('policy_value_tiers') }}
-    cross join (
-        select -0.01 as cents
-        union all
-        select 0.00 as cents
-        union all
-        select 0.01 as cents
-    ) as step
-    where lower_bound is not null
+    select tiers.lower_bound + steps.step as amount
+    from {{ ref('policy_value_tiers') }} as tiers
+    cross join steps
+    where tiers.lower_bound is not null
 
     union
 
-    select extreme.amount
-    from (
-        select 0.00 as amount
-        union all
-        select -999999999.99 as amount
-        union all
-        select 999999999999.99 as amount
-    ) as extreme
+    select 0.00 as amount
+
+    union
+
+    select -999999999.99 as amount
+
+    union
+
+    select 999999999999.99 as amount
 )
 
 select

@@ -80,8 +80,10 @@ forms as (
         closures.is_closure_voluntary,
         case
             {# Balances before the data begin are unknown. #}
-            when {{ add_days('observations.started_on', '1 - observations.outcome_days') }}
-            < observations.data_started_on then false
+            when
+                observations.data_started_on
+                > {{ add_days('observations.started_on', '1 - observations.outcome_days') }}
+                then false
             when balances.mean_balance_base_amount > 0
                 then
                     balances.mean_balance_outcome_amount

@@ -43,4 +43,5 @@ labelled as (
             and features.customer_id = outcomes.customer_id
 )
 
-select * from labelled
+{# The features are those of the archive, whatever columns it has. #}
+select * from labelled -- noqa: AM04

@@ -23,8 +23,8 @@ scores as (
 ranked as (
     select
         scores.*,
-        count(*) over (partition by as_of_date) as count_scored,
-        rank() over (partition by as_of_date order by churn_probability desc) as risk_rank
+        count(*) over (partition by scores.as_of_date) as count_scored,
+        rank() over (partition by scores.as_of_date order by scores.churn_probability desc) as risk_rank
     from scores
 ),
 

@@ -42,18 +42,21 @@ scored as (
     select
         measures.*,
         {%- for measure in ['r', 'f', 'm'] %}
-            cast(
-                coalesce(
-                    {{
-                        divide_whole(
-                            'measures.count_bins * ranked.count_at_or_below_' ~ measure ~ ' + ranked.count_active - 1',
-                            'ranked.count_active'
-                        )
-                    }},
-                    0
-                ) as integer
-            ) as {{ measure }}_score{{ "," if not loop.last }}
+            case
+                when measures.is_active
+                    then cast(
+                        {{
+                            divide_whole(
+                                'measures.count_bins * ranked.count_at_or_below_' ~ measure
+                                ~ ' + ranked.count_active - 1',
+                                'ranked.count_active'
+                            )
+                        }} as integer
+                    )
+                else 0
+            end as {{ measure }}_score,
         {%- endfor %}
+        ranked.count_active
     from measures
     left join ranked
         on
