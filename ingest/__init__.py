@@ -1,0 +1,1 @@
+"""Files to raw: contracts, sources, checking, loading, rejecting."""

@@ -1,0 +1,219 @@
+"""`python -m ingest`: load deliveries into raw, check them without loading, show the contracts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from ingest.contracts import Contract, load_contracts
+from ingest.deliveries import Delivery, find_deliveries
+from ingest.errors import IngestError
+from ingest.loading import BatchResult, load
+from ingest.reading import EntityFile
+from ingest.sources import load_source, source_names
+from warehouse import Settings, WarehouseError, open_warehouse
+
+ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
+OUTPUT = Console(highlight=False, soft_wrap=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 2 bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "contracts":
+            return _show_contracts(load_contracts(), options.entity)
+        return _ingest(options)
+    except (IngestError, WarehouseError) as error:
+        faults = error.faults if isinstance(error, IngestError) else [str(error)]
+        for fault in faults:
+            ERRORS.print(f"ingest: {fault}", markup=False)
+        if options.command != "contracts":
+            ERRORS.print("ingest: nothing of this delivery is loaded", markup=False)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ingest", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("load", "load deliveries into raw; what is loaded already is skipped"),
+        ("check", "the same checks against the same warehouse, without loading"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--source", choices=source_names(), help="default: KEEPWELL_SOURCE")
+        command.add_argument(
+            "--landing",
+            type=Path,
+            required=True,
+            help="folder with <entity>.csv|parquet, or YYYY-MM-DD/ folders",
+        )
+        command.add_argument(
+            "--as-of", type=_date, required=True, help="YYYY-MM-DD: deliveries up to it plus the landing lag"
+        )
+    command = commands.add_parser("contracts", help="list the entities, or the columns of one")
+    command.add_argument("entity", nargs="?", help="show the columns of this entity")
+    return parser
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date: write YYYY-MM-DD") from None
+
+
+def _ingest(options: argparse.Namespace) -> int:
+    settings = Settings.from_environment()
+    source = load_source(options.source or settings.source)
+    settings = replace(settings, source=source.name)
+    contracts = load_contracts()
+    is_trial = options.command == "check"
+    with _Reporter() as reporter:
+        deliveries = find_deliveries(
+            landing=options.landing,
+            source=source,
+            contracts=contracts,
+            as_of=options.as_of,
+            on_file=reporter.hashing,
+        )
+        with open_warehouse(settings) as wh:
+            results = load(
+                wh=wh,
+                settings=settings,
+                source=source,
+                contracts=contracts,
+                deliveries=deliveries,
+                progress=reporter,
+                is_trial=is_trial,
+            )
+    if not results:
+        OUTPUT.print(
+            f"nothing new: {len(deliveries)} delivery(s) in {options.landing} loaded already", markup=False
+        )
+    else:
+        OUTPUT.print(_closing_table(results, is_trial))
+    return 0
+
+
+class _Reporter:
+    """A bar a delivery on stderr, with the file at work and its rows. Silent where stderr is no terminal, but for warnings."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=ERRORS,
+            disable=not ERRORS.is_terminal,
+        )
+        self._task = self._bar.add_task("reading", total=None, note="")
+        self._started = 0
+        self._rows = 0
+        self._file = ""
+
+    def __enter__(self) -> _Reporter:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def hashing(self, name: str) -> None:
+        self._bar.update(self._task, note=name)
+
+    def warn(self, message: str) -> None:
+        ERRORS.print(f"ingest: warning: {message}", markup=False)
+
+    def start_batch(self, delivery: Delivery) -> None:
+        self._bar.update(self._task, total=self._started, completed=self._started, note="")
+        self._task = self._bar.add_task(
+            f"delivery {delivery.delivered_on}", total=len(delivery.files), note=""
+        )
+        self._started = 0
+
+    def start_file(self, file: EntityFile) -> None:
+        self._bar.update(self._task, completed=self._started, note=file.name)
+        self._started += 1
+        self._rows, self._file = 0, file.name
+
+    def rows(self, count: int) -> None:
+        self._rows += count
+        self._bar.update(self._task, note=f"{self._file}: {self._rows:,} rows")
+
+
+def _closing_table(results: list[BatchResult], is_trial: bool) -> Table:
+    title = "checked, nothing loaded" if is_trial else "loaded"
+    table = Table(title=f"{len(results)} delivery(s) {title}", title_justify="left")
+    for heading in ("entity", "read", "loadable" if is_trial else "loaded", "rejected", "duplicates"):
+        table.add_column(heading, justify="left" if heading == "entity" else "right")
+    totals: dict[str, list[int]] = {}
+    for result in results:
+        for count in result.counts:
+            numbers = totals.setdefault(count.file.entity, [0, 0, 0, 0])
+            for place, number in enumerate((count.read, count.loaded, count.rejected, count.duplicate)):
+                numbers[place] += number
+    for entity, numbers in totals.items():
+        table.add_row(entity, *(f"{number:,}" for number in numbers))
+    table.add_section()
+    table.add_row("all", *(f"{sum(column):,}" for column in zip(*totals.values(), strict=True)))
+    return table
+
+
+def _show_contracts(contracts: Mapping[str, Contract], entity: str | None) -> int:
+    if entity and entity not in contracts:
+        raise IngestError(f"no entity {entity!r}: choose one of {', '.join(contracts)}")
+    if entity:
+        contract = contracts[entity]
+        OUTPUT.print(f"{entity}: {contract.description} {contract.grain}", markup=False)
+        table = Table("column", "type", "rules", "meaning")
+        for column in contract.columns:
+            rules = [
+                *(["key"] if column.name in contract.key else ["required"] if column.is_required else []),
+                *(["personal"] if column.is_personal else []),
+                *([f"one of {', '.join(column.allowed)}"] if column.allowed else []),
+                *([f">= {column.minimum}"] if column.minimum is not None else []),
+                *([f"> {column.exclusive_minimum}"] if column.exclusive_minimum is not None else []),
+                *([f"<= {column.maximum}"] if column.maximum is not None else []),
+                *([f"of the form {column.pattern}"] if column.pattern else []),
+                *([f"found in {column.parent}"] if column.parent else []),
+            ]
+            table.add_row(column.name, column.physical_type, "; ".join(rules), column.description)
+        table.add_row(
+            "known_at", "timestamp", "", "When the bank's systems knew the row; any file may carry it."
+        )
+    else:
+        table = Table("entity", "kind", "key", "business date", "first delivery", "what it holds")
+        for contract in contracts.values():
+            table.add_row(
+                contract.entity,
+                contract.kind,
+                ", ".join(contract.key),
+                contract.business_date,
+                "required" if contract.is_required_in_history else "optional",
+                contract.description,
+            )
+    OUTPUT.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
