@@ -3,12 +3,10 @@ month-end.
 """
 
 import platform
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +15,12 @@ from rich.progress import Progress
 from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics import average_precision_score
-from threadpoolctl import threadpool_limits
 
 from ml.churn import evaluate
 from ml.churn.errors import NothingToTrainError
 from ml.churn.frame import fingerprint
 from ml.churn.params import Params
-from ml.churn.pipeline import build, fit_calibrated, probabilities
+from ml.churn.pipeline import build, fit, fit_calibrated, probabilities
 from ml.churn.registry import EVALUATION, MODEL
 from ml.churn.splits import Fold, choice_folds, expanding_folds
 
@@ -80,15 +77,13 @@ def train(
     """
     fold = final_fold(panel, params)
     before, test = snapshots(panel, fold.train_dates), snapshots(panel, fold.test_dates)
-    # Sums over threads depend on how many there are; one gives the same model on every machine.
-    with threadpool_limits(1):
-        choice = choose(panel, params, progress)
-        task = progress.add_task(f"Fit {choice.candidate}", total=2)
-        models = {EVALUATION: _fit(before, choice, params)}
-        progress.advance(task)
-        models[MODEL] = _fit(panel, choice, params)
-        progress.advance(task)
-        predicted = probabilities(models[EVALUATION], test[params.feature_names])
+    choice = choose(panel, params, progress)
+    task = progress.add_task(f"Fit {choice.candidate}", total=2)
+    models = {EVALUATION: _fit(before, choice, params)}
+    progress.advance(task)
+    models[MODEL] = _fit(panel, choice, params)
+    progress.advance(task)
+    predicted = probabilities(models[EVALUATION], test[params.feature_names])
     churned = test["is_churned"].to_numpy()
     numbers = [feature.name for feature in params.features if not feature.is_category]
     return models, {
@@ -109,7 +104,6 @@ def train(
         "params_sha256": params.fingerprint(),
         "panel_sha256": fingerprint(panel, params.features),
         "libraries": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
-        "git_commit": _git_commit(),
     }
 
 
@@ -134,8 +128,10 @@ def choose(panel: pd.DataFrame, params: Params, progress: Progress) -> Choice:
     for candidate, settings in tries:
         scores = []
         for before, test in parts:
-            model = build(candidate.name, settings, params).fit(
-                before[params.feature_names], before["is_churned"]
+            model = fit(
+                build(candidate.name, settings, params),
+                before[params.feature_names],
+                before["is_churned"].to_numpy(),
             )
             predicted = probabilities(model, test[params.feature_names])
             scores.append(average_precision_score(test["is_churned"], predicted))
@@ -183,11 +179,3 @@ def _fit(rows: pd.DataFrame, choice: Choice, params: Params) -> CalibratedClassi
 def _part(rows: pd.DataFrame) -> dict[str, Any]:
     dates = sorted({day.isoformat() for day in rows["as_of_date"]})
     return {"as_of_dates": dates, "rows": len(rows), "churners": int(rows["is_churned"].sum())}
-
-
-def _git_commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from ml.churn.errors import InputError
 from ml.churn.params import Feature, Params
@@ -32,6 +33,12 @@ def build(name: str, settings: dict[str, Any], params: Params) -> Pipeline:
         model = HistGradientBoostingClassifier(early_stopping=False, random_state=params.seed, **settings)
         return Pipeline([("prepare", _plain(params.features)), ("model", model)])
     raise InputError(f"params.yaml: unknown candidate {name}; known are logistic and hist_gradient_boosting")
+
+
+def fit(model: ClassifierMixin, features: pd.DataFrame, churned: np.ndarray[Any, Any]) -> ClassifierMixin:
+    """Fit in place, on one thread: sums over threads depend on their number, and models would on the machine's."""
+    with threadpool_limits(1):
+        return model.fit(features, churned)
 
 
 def fit_calibrated(
@@ -51,14 +58,16 @@ def fit_calibrated(
         cv=list(groups.split(features, churned, customers)),
         ensemble=False,
         n_jobs=1,
-    ).fit(features, churned)
+    )
+    fit(model, features, churned)
     # The folds list every training row: of no use to a prediction, and not for the registry.
     return model.set_params(cv=None)
 
 
 def probabilities(model: ClassifierMixin, features: pd.DataFrame) -> np.ndarray[Any, Any]:
     """(rows,) probability of churn, rounded to 8 decimals: beyond them batch sizes may disagree."""
-    return np.round(model.predict_proba(features)[:, 1], 8)
+    with threadpool_limits(1):
+        return np.round(model.predict_proba(features)[:, 1], 8)
 
 
 def _scaled(params: Params) -> ColumnTransformer:

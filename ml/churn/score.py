@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 from rich.progress import Progress
 from sklearn.base import ClassifierMixin
-from threadpoolctl import threadpool_limits
 
 from ml.churn.errors import InputError, TooYoungError
 from ml.churn.frame import KEYS, check_columns, feature_frame
@@ -75,7 +74,7 @@ def run_scoring(settings: Settings, params: Params, run_id: str, progress: Progr
                 yield score_batch(batch, model, features, champion.model_version, datetime.now(UTC), source)
                 progress.advance(task, batch.num_rows)
 
-        with wh.transaction(), threadpool_limits(1):
+        with wh.transaction():
             rows = _replace(wh, run_id, pa.RecordBatchReader.from_batches(SCORES, scored()))
     return champion.model_version, rows
 
@@ -110,7 +109,8 @@ def why_too_young(wh: Warehouse, run: Run, windows: Windows) -> str | None:
     first = _earliest(wh, "core.fct_account_activity_daily", "activity_date")
     if first is None:
         return "there is no activity yet"
-    needed_from = first + timedelta(days=windows.observation_days)
+    # (D-O, D] begins a day after D-O.
+    needed_from = first + timedelta(days=windows.observation_days - 1)
     needed_to = run.as_of_date - timedelta(days=windows.embargo_days)
     mature = 0
     if wh.exists("history.fct_customer_features"):

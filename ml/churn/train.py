@@ -4,15 +4,16 @@ of it.
 
 import hashlib
 import json
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 from rich.progress import Progress
-from threadpoolctl import threadpool_limits
 
 from ml.churn import evaluate
 from ml.churn.errors import InputError, NothingToTrainError
@@ -25,6 +26,8 @@ from ml.churn.runs import Run, get_run
 from warehouse import Settings, Warehouse, open_warehouse
 
 LABELS = ("label_status", "is_churned", "observation_complete")
+# What history.fct_customer_features carries beside features.
+ADMINISTRATIVE = ("run_id", "is_eligible")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
         if model_version not in registry.versions():
             models, metadata = train(panel, params, progress)
             metadata |= {"model_version": model_version, "as_of_date": run.as_of_date.isoformat()}
-            registry.save(model_version, models, metadata)
+            registry.save(model_version, models, metadata | {"git_commit": _git_commit()})
         outcome = promote_if_better(registry, model_version, run.as_of_date, test, params)
         _record(wh, run, outcome.outcome, registry.metadata(model_version))
     return outcome
@@ -72,7 +75,7 @@ def read_panel(wh: Warehouse, run: Run, params: Params) -> pd.DataFrame:
     check_columns(
         present,
         needed=[*KEYS, *LABELS, *params.feature_names],
-        allowed=[*params.excluded, *params.segments],
+        allowed=[*ADMINISTRATIVE, *params.excluded, *params.segments],
         where=relation,
         remedy="make the dbt model and ml/churn/params.yaml agree",
     )
@@ -135,8 +138,7 @@ def _evaluate_again(registry: Registry, model_version: str, test: pd.DataFrame) 
         remedy=f"{model_version} needs them",
     )
     model = registry.load(model_version, EVALUATION)
-    with threadpool_limits(1):
-        return evaluate.metrics(test["is_churned"].to_numpy(), probabilities(model, test[names]))
+    return evaluate.metrics(test["is_churned"].to_numpy(), probabilities(model, test[names]))
 
 
 def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any]) -> None:
@@ -164,3 +166,11 @@ def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any]) -> 
     with wh.transaction():
         wh.execute("delete from ops.training_runs where run_id = $1", [run.run_id])
         wh.append("ops.training_runs", pa.table(row))
+
+
+def _git_commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

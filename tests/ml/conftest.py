@@ -1,4 +1,4 @@
-"""A synthetic bank for the churn model: month-ends with a planted reason to leave, and the runs that carry them."""
+"""A synthetic bank for the churn model: month-ends with a planted reason to leave, and runs to carry them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def make_features(params: Params) -> Frames:
 
 @pytest.fixture(scope="session")
 def make_panel(params: Params) -> Frames:
-    """A churn_panel table: the newest months are immature, everything before has a label drawn from churn_odds()."""
+    """A churn_panel table: the newest months are immature, the others' labels drawn from churn_odds()."""
 
     def make(customers: int = 700, months: int = 12, last: dt.date = AS_OF, seed: int = 7) -> pa.Table:
         rng = np.random.default_rng(seed)

@@ -1,0 +1,108 @@
+"""Figures against published values, ties, and what cannot be computed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.churn import evaluate
+
+
+@pytest.fixture(scope="module")
+def plan():
+    """The plan's 500,000 customers by tier (low, mid, high), each predicted by the rate of the tier."""
+    sizes, rates = [200_000, 200_000, 100_000], [0.10, 0.05, 0.02]
+    churned = np.concatenate(
+        [np.arange(size) < round(size * rate) for size, rate in zip(sizes, rates, strict=True)]
+    )
+    return churned.astype(int), np.repeat(rates, sizes)
+
+
+def test_the_tier_rates_of_the_plan_give_the_reference_figures(plan):
+    figures = evaluate.metrics(*plan)
+    assert figures["auc"] == pytest.approx(0.640224, abs=5e-7)
+    assert figures["ks"] == pytest.approx(0.240385, abs=5e-7)
+    assert figures["brier"] == pytest.approx(0.05892, abs=1e-12)
+    assert figures["gains"][3] == pytest.approx({"share": 0.4, "captured": 0.625, "lift": 1.5625})
+    # Equal scores share their churners: the riskiest tenth is a quarter of the first tier.
+    assert figures["lift_top_decile"] == pytest.approx(1.5625)
+
+
+def test_tier_rates_that_are_right_are_perfectly_calibrated(plan):
+    figures = evaluate.metrics(*plan)
+    assert figures["calibration_slope"] == pytest.approx(1.0, abs=1e-6)
+    assert figures["calibration_intercept"] == pytest.approx(0.0, abs=1e-6)
+    assert figures["calibration_error"] == pytest.approx(0.0, abs=1e-12)
+    parts = figures["brier_parts"]
+    assert parts["reliability"] - parts["resolution"] + parts["uncertainty"] == pytest.approx(0.05892)
+
+
+def test_promising_twice_the_odds_shows_in_the_intercept_and_half_the_spread_in_the_slope(plan):
+    churned, probability = plan
+    log_odds = np.log(probability / (1 - probability))
+    doubled = 1 / (1 + np.exp(-(log_odds + np.log(2))))
+    flattened = 1 / (1 + np.exp(-log_odds / 2))
+    assert evaluate.metrics(churned, doubled)["calibration_intercept"] == pytest.approx(-np.log(2), abs=1e-6)
+    assert evaluate.metrics(churned, doubled)["calibration_slope"] == pytest.approx(1.0, abs=1e-6)
+    assert evaluate.metrics(churned, flattened)["calibration_slope"] == pytest.approx(2.0, abs=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_no_figure_depends_on_the_order_of_rows(seed):
+    rng = np.random.default_rng(seed)
+    churned = np.append(rng.integers(0, 2, 60), [0, 1])
+    probability = rng.integers(1, 9, 62) / 10
+    order = rng.permutation(62)
+    one, other = evaluate.metrics(churned, probability), evaluate.metrics(churned[order], probability[order])
+    for name in ("auc", "average_precision", "ks", "brier", "calibration_error", "lift_top_decile"):
+        assert one[name] == pytest.approx(other[name], abs=1e-12)
+    gains = [step["captured"] for step in one["gains"]]
+    assert gains == pytest.approx([step["captured"] for step in other["gains"]])
+    assert gains == sorted(gains)
+    assert gains[-1] == pytest.approx(1.0)
+
+
+def test_equal_scores_rank_nobody():
+    churned = np.array([1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+    figures = evaluate.metrics(churned, np.full(10, 0.3))
+    assert (figures["auc"], figures["ks"], figures["lift_top_decile"]) == (0.5, 0.0, pytest.approx(1.0))
+    assert figures["calibration_slope"] is None
+    assert figures["calibration_intercept"] == pytest.approx(np.log(0.25) - np.log(0.3 / 0.7))
+
+
+@pytest.mark.parametrize("churned", [[], [0, 0, 0], [1, 1]])
+def test_one_class_has_no_ranking_and_no_error(churned):
+    figures = evaluate.metrics(np.array(churned, dtype=int), np.linspace(0.1, 0.9, len(churned)))
+    assert figures["auc"] is figures["average_precision"] is figures["gains"] is None
+    assert figures["rows"] == len(churned)
+
+
+def test_separable_outcomes_have_no_slope():
+    figures = evaluate.metrics(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9]))
+    assert (figures["auc"], figures["calibration_slope"]) == (1.0, None)
+
+
+def test_segments_add_up_and_name_the_unknown():
+    panel = pd.DataFrame({"is_churned": [0, 1, 0, 1, 0], "value_tier": ["high", "low", None, "low", "low"]})
+    found = evaluate.by_segment(panel, np.array([0.1, 0.8, 0.3, 0.2, 0.4]), ("value_tier", "sex"))
+    assert list(found) == ["value_tier"]
+    assert {value: figures["rows"] for value, figures in found["value_tier"].items()} == {
+        "high": 1,
+        "low": 3,
+        "unknown": 1,
+    }
+    assert found["value_tier"]["low"]["auc"] == pytest.approx(0.5)
+
+
+def test_the_baseline_takes_rates_from_the_training_part_only():
+    train = pd.DataFrame({"value_tier": ["high", "high", "low", "low"], "is_churned": [0, 0, 1, 0]})
+    test = pd.DataFrame({"value_tier": ["low", "high", "new", None], "is_churned": [0, 1, 1, 1]})
+    assert evaluate.tier_rate_baseline(train, test).tolist() == [0.5, 0.0, 0.25, 0.25]
+
+
+def test_directions_ignore_nulls_and_give_up_without_spread():
+    panel = pd.DataFrame(
+        {"is_churned": [0, 0, 1, 1], "up": [1, 2, 3, np.nan], "down": [4.0, 3, 2, 1], "none": [np.nan] * 4}
+    )
+    assert evaluate.directions(panel, ["up", "down", "none"]) == {"up": 0.5, "down": -0.5, "none": None}
