@@ -9,7 +9,8 @@ Mend it within a working day; the lists are worked in the morning.
 **What to do when it fails.** Read the last lines of the failed task. A gate names the test or expectation in
 `ops.test_results`, a refused delivery its reason in `ops.batches` and `ops.rejected_rows`. Mend the delivery
 or the rule, then clear the run: it starts again under a new run id. "No champion": run `churn_training`
-first. A past day: `airflow backfill create --dag-id customer_daily --from-date D --to-date D`.
+first. A past day: `airflow backfill create --dag-id customer_daily --from-date D --to-date D` (with
+`--max-active-runs 1`, so that days are published in their order).
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, chain

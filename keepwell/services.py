@@ -9,7 +9,13 @@ from types import TracebackType
 
 from keepwell.airflow_home import AIRFLOW, PROJECT, AirflowHome
 
-PROCESSES = ("api-server", "scheduler", "dag-processor", "triggerer")
+# Task logs are read from disk: the log servers would listen on every interface of the machine.
+PROCESSES = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
 STOP_SECONDS = 15
 
 
@@ -20,9 +26,8 @@ class ServiceError(Exception):
 class Services:
     """The processes as a context: started on entry, stopped on exit, each with a log of its own."""
 
-    def __init__(self, airflow: AirflowHome, processes: tuple[str, ...] = PROCESSES) -> None:
+    def __init__(self, airflow: AirflowHome) -> None:
         self.airflow = airflow
-        self.names = processes
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def log(self, name: str) -> Path:
@@ -31,11 +36,11 @@ class Services:
 
     def __enter__(self) -> "Services":
         self.log("").parent.mkdir(parents=True, exist_ok=True)
-        for name in self.names:
+        for name, options in PROCESSES.items():
             with self.log(name).open("ab") as output:
                 # Groups of their own: Ctrl-C reaches this process, which then stops them in order.
                 self._processes[name] = subprocess.Popen(
-                    [AIRFLOW, name], cwd=PROJECT, env=self.airflow.environment(),
+                    [AIRFLOW, name, *options], cwd=PROJECT, env=self.airflow.environment(),
                     stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                 )  # fmt: skip
         return self
