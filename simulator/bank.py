@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
 from simulator import dirt, journal, market, relationship
-from simulator.calendar import is_month_end, months_between
+from simulator.calendar import NEVER, is_month_end, months_between
 from simulator.deliveries import Deliveries
 from simulator.habits import make_habits
 from simulator.ledger import Ledger
@@ -68,12 +67,12 @@ def make_bank(parameters: Parameters) -> Bank:
 
 
 def write_bank(bank: Bank, deliveries: Deliveries, on_month: Callable[[int], None]) -> dict[str, Any]:
-    """Write every entity; `on_month` hears the number of transactions of each month. Returns the planted faults."""
+    """Write every entity; `on_month` hears each month's transactions. Returns the planted faults."""
     _write_surroundings(bank, deliveries)
     _write_relationship(bank, deliveries)
     faults = _write_books(bank, deliveries, on_month)
     # Last, for the attributes of some customers change from one daily delivery to the next.
-    _write_relations(bank, deliveries)
+    _write_versions(bank, deliveries)
     deliveries.close()
     return faults
 
@@ -96,7 +95,7 @@ def _write_relationship(bank: Bank, deliveries: Deliveries) -> None:
     deliveries.add("campaign_contacts", *relationship.campaign_contacts(*who, starts))
 
 
-def _write_relations(bank: Bank, deliveries: Deliveries) -> None:
+def _write_versions(bank: Bank, deliveries: Deliveries) -> None:
     customers, accounts, loans, cards = bank.customers, bank.accounts, bank.loans, bank.cards
     closes = bank.truth.closes
     branch = customers.branch.copy()
@@ -118,12 +117,14 @@ def _write_relations(bank: Bank, deliveries: Deliveries) -> None:
         lambda day: accounts.closed[cards.account] == day,
         lambda rows, day, since: cards.table(accounts, rows, day, since),
     )
-    deliveries.add("account_holders", bank.holders.table(np.arange(len(bank.holders.account))), bank.holders.since)
+    deliveries.add(
+        "account_holders", bank.holders.table(np.arange(len(bank.holders.account))), bank.holders.since
+    )
     deliveries.add_versions(
         "customers",
         customers.opened,
         lambda day: (closes == day) | _change_some(bank, day),
-        lambda rows, day, since: customers.table(rows, np.where(closes <= day, closes, 1_000_000)[rows], since),
+        lambda rows, day, since: customers.table(rows, np.where(closes <= day, closes, NEVER)[rows], since),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ def months_between(end: date, months: int) -> list[tuple[int, int]]:
     """First and last day number of each of the last `months` calendar months; the last one stops at `end`."""
     last = np.datetime64(end, "M")
     starts = np.arange(last - months + 1, last + 2).astype("datetime64[D]").astype(np.int64)
-    spans = [(int(start), int(after) - 1) for start, after in zip(starts[:-1], starts[1:], strict=True)]
+    spans = [(int(start), int(after) - 1) for start, after in pairwise(starts)]
     spans[-1] = (spans[-1][0], day_number(end))
     return spans
 

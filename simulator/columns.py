@@ -20,7 +20,11 @@ def identifiers(prefix: str, numbers: Array, width: int) -> pa.Array:
     """`prefix` and a zero-padded number; a negative number becomes null; shape (n,)."""
     digits = pc.utf8_lpad(pa.array(np.abs(numbers)).cast(pa.string()), width=width, padding="0")
     joined = pc.binary_join_element_wise(prefix, digits, "")
-    return joined if (numbers >= 0).all() else pc.if_else(pa.array(numbers >= 0), joined, pa.scalar(None, pa.string()))
+    return (
+        joined
+        if (numbers >= 0).all()
+        else pc.if_else(pa.array(numbers >= 0), joined, pa.scalar(None, pa.string()))
+    )
 
 
 def labels(names: Sequence[str], codes: Array) -> pa.Array:

@@ -31,7 +31,7 @@ class Deliveries:
             delivery.mkdir(parents=True)
 
     def add(self, entity: str, rows: pa.Table, known: Days) -> None:
-        """Add rows, each to the delivery of the day in `known` (shape (rows,)); those known later go nowhere."""
+        """Add rows, each to the delivery of its day in `known`, shape (rows,); later ones go nowhere."""
         delivery = np.maximum(known - self.history_day, 0)
         if (delivery == 0).all():
             self._write(0, entity, rows)
@@ -48,7 +48,7 @@ class Deliveries:
         changes_on: Callable[[int], Array],
         rows_as_of: Callable[[Array, int, Days], pa.Table],
     ) -> None:
-        """Add things that change: in history one row each as it stood then, afterwards a row for each new version.
+        """Add things that change: in history one row each as it stood then, later a row for each new version.
 
         `opened` is by thing, `changes_on(day)` says which change on a day (shape of `opened`), and
         `rows_as_of(numbers, day, valid_from)` gives the rows of some things as known on a day.
@@ -81,7 +81,11 @@ class Deliveries:
         key = (delivery, entity)
         if key not in self._writers:
             # A dictionary of values that hardly repeat costs time and saves nothing.
-            repeating = [name for name in SCHEMAS[entity].names if name not in ("transaction_id", "amount", "account_id")]
+            repeating = [
+                name
+                for name in SCHEMAS[entity].names
+                if name not in ("transaction_id", "amount", "account_id")
+            ]
             self._writers[key] = pq.ParquetWriter(
                 self._folders[delivery] / f"{entity}.parquet",
                 SCHEMAS[entity],

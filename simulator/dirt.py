@@ -34,14 +34,14 @@ FIRST_UNKNOWN_ACCOUNT = 99_999_000
 
 
 def known_days(rng: np.random.Generator, booked: Days, last_day: int) -> Days:
-    """The day on which each posting was known: its own, or for a few up to ten days later; shape of `booked`."""
+    """The day on which each posting was known: its own, for a few up to ten days later; shape of `booked`."""
     is_late = rng.random(len(booked)) < LATE_SHARE
     delay = rng.integers(1, MOST_DAYS_LATE + 1, len(booked))
     return np.where(is_late, np.minimum(booked + delay, last_day), booked)
 
 
 def bad_transactions(good: pa.Table) -> pa.Table:
-    """Rows that ingest must reject, made from the first of `good` transactions, in the order of BAD_TRANSACTIONS."""
+    """Rows that ingest must reject, made from the first `good` ones, in the order of BAD_TRANSACTIONS."""
     total = sum(BAD_TRANSACTIONS.values())
     rows = good.take(np.arange(total) % len(good))
     number = FIRST_BAD_NUMBER + np.arange(total)
@@ -53,7 +53,9 @@ def bad_transactions(good: pa.Table) -> pa.Table:
     changes = {
         "transaction_id": columns.identifiers("T", number, 10),
         "account_id": pc.if_else(
-            pa.array(place < ORPHANS), columns.identifiers("A", FIRST_UNKNOWN_ACCOUNT + place, 8), rows["account_id"]
+            pa.array(place < ORPHANS),
+            columns.identifiers("A", FIRST_UNKNOWN_ACCOUNT + place, 8),
+            rows["account_id"],
         ),
         "amount": pc.if_else(pa.array(is_negative), pc.negate(amount), amount),
         "transaction_type": pc.if_else(

@@ -25,7 +25,7 @@ class FolderError(Exception):
 
 
 def fill(out: Path, parameters: Parameters) -> str:
-    """Write the deliveries to `out` unless they are there; returns one line that says which. Raises FolderError."""
+    """Write the deliveries to `out` unless they are there; returns a line on it. Raises FolderError."""
     wanted = {**asdict(parameters), "end": parameters.end.isoformat(), "version": SIMULATOR_VERSION}
     if out.exists() and not out.is_dir():
         raise FolderError(f"{out} is a file; give a folder with --out")
@@ -46,7 +46,9 @@ def fill(out: Path, parameters: Parameters) -> str:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return f"Made a demo bank of {parameters.customers:,} customers and {transactions:,} transactions in {out}"
+    return (
+        f"Made a demo bank of {parameters.customers:,} customers and {transactions:,} transactions in {out}"
+    )
 
 
 def _simulate(parameters: Parameters, folder: Path) -> tuple[int, dict[str, Any]]:
@@ -72,13 +74,22 @@ def _check_same(out: Path, wanted: dict[str, Any]) -> None:
     manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
     found = manifest["parameters"]
     if found != wanted:
-        differing = [f"{name} {found.get(name)} instead of {value}" for name, value in wanted.items() if found.get(name) != value]
+        differing = [
+            f"{name} {found.get(name)} instead of {value}"
+            for name, value in wanted.items()
+            if found.get(name) != value
+        ]
         raise FolderError(
-            f"{out} holds another demo bank ({', '.join(differing)}); give another folder with --out or remove this one"
+            f"{out} holds another demo bank ({', '.join(differing)}); "
+            "give another folder with --out or remove this one"
         )
     hashes = file_hashes(out)
     if hashes != manifest["sha256"]:
-        changed = sorted({*hashes, *manifest["sha256"]} - {name for name in hashes if hashes[name] == manifest["sha256"].get(name)})
+        changed = sorted(
+            {*hashes, *manifest["sha256"]}
+            - {name for name in hashes if hashes[name] == manifest["sha256"].get(name)}
+        )
         raise FolderError(
-            f"{out} was changed after it was made ({', '.join(changed)}); remove the folder to have it made anew"
+            f"{out} was changed after it was made ({', '.join(changed)}); "
+            "remove the folder to have it made anew"
         )

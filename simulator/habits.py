@@ -48,7 +48,7 @@ class Habits:
 def make_habits(
     parameters: Parameters, customers: Customers, truth: Plan, accounts: Accounts, loans: Loans
 ) -> Habits:
-    """Habits under which money in and money out are about equal, so that balances neither run dry nor pile up."""
+    """Habits under which as much comes in as goes out, so that balances neither run dry nor pile up."""
     rng = parameters.generator("habits")
     size = len(customers)
     business = customers.is_business
@@ -69,7 +69,9 @@ def make_habits(
     spending = month - takings
     wage = np.where(is_paid, spending + fixed - takings, 0.0)
     income = np.where(is_paid, wage * 12, np.where(business, truth.turnover * 50, takings * 12))
-    customers.income_cents[:] = np.rint(income * rng.lognormal(0.05, 0.1, size) / 100_000).astype(np.int64) * 100_000
+    customers.income_cents[:] = (
+        np.rint(income * rng.lognormal(0.05, 0.1, size) / 100_000).astype(np.int64) * 100_000
+    )
 
     card = np.where(business, 0.15, 0.35 + 0.35 * customers.digital)
     cash = np.where(business, 0.10, 0.40 - 0.35 * customers.digital)

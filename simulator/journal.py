@@ -1,4 +1,4 @@
-"""The postings of one month, collected block by block and then put in order as rows of the `transactions` file."""
+"""The postings of one month: collected block by block, put in order, written as `transactions` rows."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from simulator.portfolio import account_ids, currencies
 Array = npt.NDArray[Any]
 
 TYPES = (
-    "cash_deposit", "cash_withdrawal", "card_payment", "transfer_in", "transfer_out", "standing_order", "salary",
-    "pension", "loan_payment", "interest", "fee", "penalty", "other",
+    "cash_deposit", "cash_withdrawal", "card_payment", "transfer_in", "transfer_out", "standing_order",
+    "salary", "pension", "loan_payment", "interest", "fee", "penalty", "other",
 )  # fmt: skip
 TYPE = {name: code for code, name in enumerate(TYPES)}
 CHANNELS = ("branch", "atm", "pos", "mobile", "web", "phone", "system")
@@ -26,7 +26,7 @@ DIRECTIONS = ("debit", "credit")
 
 @dataclass
 class Postings:
-    """Postings as arrays of shape (postings,); `cents` is signed, credits positive, in the account's currency.
+    """Postings, arrays of shape (postings,); `cents` of the account's currency, credits positive.
 
     `reverses` is the position of the posting that this one takes back, -1 for all others.
     """

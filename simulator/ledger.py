@@ -1,6 +1,6 @@
 """The bank's books: every month's postings on all accounts, and the balances that follow from them.
 
-Only balances are carried from month to month, so memory is that of one month whatever the length of the history.
+Only balances are carried from month to month, so memory is that of one month, however long the history.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DAYS_UNTIL_UNPAID_IS_REPORTED = 30
 
 @dataclass
 class Month:
-    """What the books say of one month: postings in day order and the loan instalments with the day each was known."""
+    """One month of the books: postings in day order, loan instalments, and the day each was known."""
 
     first: int
     last: int
@@ -46,7 +46,7 @@ class Month:
 
 
 class Ledger:
-    """Balances in cents by account, moved on by `post_month`; the arguments describe the same customers and accounts."""
+    """Balances in cents by account, moved on by `post_month`."""
 
     def __init__(
         self,
@@ -69,7 +69,16 @@ class Ledger:
         self._earns = self._funded | accounts.of_family("savings")
         self._rng = {
             purpose: parameters.generator(f"ledger {purpose}")
-            for purpose in ("opening", "spending", "takings", "wages", "loans", "leaving", "purchases", "dollars")
+            for purpose in (
+                "opening",
+                "spending",
+                "takings",
+                "wages",
+                "loans",
+                "leaving",
+                "purchases",
+                "dollars",
+            )
         }
         rng = self._rng["leaving"]
         self._drain_parts = rng.integers(3, MOST_DRAIN_PARTS + 1, size)
@@ -81,14 +90,16 @@ class Ledger:
         self.balance = np.zeros(len(accounts), dtype=np.int64)
 
     def carry_forward(self, day: int) -> Postings:
-        """The balances with which the books open, as one posting an account booked on the day before the first."""
+        """The balances with which the books open: one posting an account, on the day before the first."""
         accounts, first = self._accounts, day + 1
         is_open = accounts.opened < first
         cents = np.where(self._funded, accounts.principal_cents, 0)
         rng = self._rng["opening"]
         liquid = np.rint(self._target * rng.lognormal(0, 0.2, len(self._everyone))).astype(np.int64)
         has_savings = (self._savings >= 0) & is_open[self._savings]
-        kept_current = np.minimum(liquid, np.rint(CURRENT_MONTHS * self._habits.spending_month).astype(np.int64))
+        kept_current = np.minimum(
+            liquid, np.rint(CURRENT_MONTHS * self._habits.spending_month).astype(np.int64)
+        )
         cents[self._current] = np.where(has_savings, kept_current, liquid)
         cents[self._savings[has_savings]] = (liquid - kept_current)[has_savings]
         cents[self._loans.account] = -self._outstanding(first)
@@ -148,7 +159,11 @@ class Ledger:
 
     def _is_open_throughout(self, account: Array, first: int, last: int) -> npt.NDArray[np.bool_]:
         """Whether accounts (-1 for none) are open from before `first` until after `last`."""
-        return (account >= 0) & (self._accounts.opened[account] < first) & (self._accounts.closed[account] > last)
+        return (
+            (account >= 0)
+            & (self._accounts.opened[account] < first)
+            & (self._accounts.closed[account] > last)
+        )
 
     def _liquid(self) -> Array:
         savings = np.where(self._savings >= 0, self.balance[self._savings], 0)
@@ -164,8 +179,8 @@ class Ledger:
         is_new = (accounts.opened >= first) & (accounts.opened <= last)
         funded = np.flatnonzero(is_new & self._funded)
         journal.post(
-            funded, accounts.opened[funded], accounts.principal_cents[funded], TYPE["transfer_in"], CHANNEL["branch"],
-            is_initiated=True,
+            funded, accounts.opened[funded], accounts.principal_cents[funded], TYPE["transfer_in"],
+            CHANNEL["branch"], is_initiated=True,
         )  # fmt: skip
         # A loan is paid out to the seller of what it buys, never through the current account.
         lent = self._loans.account[is_new[self._loans.account]]
@@ -179,7 +194,7 @@ class Ledger:
         )  # fmt: skip
 
     def _spending_mood(self, first: int) -> npt.NDArray[np.float64]:
-        """Above the usual balance people spend more, below it less, so that balances come back to the usual."""
+        """Above their usual balance people spend more, below it less, so that it comes back to the usual."""
         is_new = self._customers.opened >= first
         ratio = np.where(is_new, OPENING_SHARE, self._liquid() / self._target)
         return np.clip(ratio, 0, 1.6) ** 0.7
@@ -187,7 +202,7 @@ class Ledger:
     def _happens(
         self, rng: np.random.Generator, counts: npt.NDArray[np.float64], first: int, last: int
     ) -> tuple[Array, Array]:
-        """Customers and days of single acts: a monthly count each, spread over the week, thinned by activity."""
+        """Customers and days of single acts: a monthly count, spread over the week, thinned by activity."""
         days = np.arange(first, last + 1)
         weights = WEEK[weekday(days)] * YEAR[month_of(first) - 1]
         expected = counts * weights.sum() / 30.4375
@@ -207,9 +222,9 @@ class Ledger:
         mix = habits.spending_mix[customer]
         manner = (choice >= mix[:, 0]).astype(np.int64) + (choice >= mix[:, 0] + mix[:, 1])
         usual = habits.spending_size[customer] * SIZE_BY_SPENDING[manner] * mood[customer]
-        cents = usual * rng.lognormal(-(SPREAD_OF_AMOUNTS**2) / 2, SPREAD_OF_AMOUNTS, size)
+        amount = usual * _spread(rng, size)
         step = np.where(manner == 1, 10_000, 1)
-        cents = np.maximum(np.rint(cents / step), 1).astype(np.int64) * step
+        cents = np.maximum(np.rint(amount / step), 1).astype(np.int64) * step
 
         digital, channel_draw = self._customers.digital[customer], rng.random(size)
         card_channel = _by_share(channel_draw, [0.15 + 0.3 * digital, 0.1], ["mobile", "web", "pos"])
@@ -238,11 +253,11 @@ class Ledger:
         habits, rng = self._habits, self._rng["takings"]
         customer, day = self._happens(rng, habits.taking_count, first, last)
         size = len(customer)
-        cents = habits.taking_size[customer] * rng.lognormal(-(SPREAD_OF_AMOUNTS**2) / 2, SPREAD_OF_AMOUNTS, size)
+        amount = habits.taking_size[customer] * _spread(rng, size)
         digital = self._customers.digital[customer]
         is_cash = rng.random(size) < 0.5 - 0.4 * digital
         step = np.where(is_cash, 10_000, 1)
-        cents = np.maximum(np.rint(cents / step), 1).astype(np.int64) * step
+        cents = np.maximum(np.rint(amount / step), 1).astype(np.int64) * step
         draw = rng.random(size)
         channel = np.where(
             is_cash,
@@ -260,8 +275,8 @@ class Ledger:
         # Credits from outside and the customer's orders, each on its own day of the month.
         regular = (
             (first + habits.pay_day - 1, np.minimum(habits.wage_until, closed), np.rint(wage), wage_kind),
-            (first + habits.standing_day - 1, np.minimum(habits.standing_until, closed), -habits.standing_cents,
-             TYPE["standing_order"]),
+            (first + habits.standing_day - 1, np.minimum(habits.standing_until, closed),
+             -habits.standing_cents, TYPE["standing_order"]),
             (np.full(len(opened), first), closed, -habits.fee_cents, TYPE["fee"]),
         )  # fmt: skip
         for day, until, cents, kind in regular:
@@ -273,7 +288,9 @@ class Ledger:
         day = first + 19
         if day > last:
             return
-        can = self._is_open_throughout(self._card, first, last) & self._is_open_throughout(self._current, first, last)
+        can = self._is_open_throughout(self._card, first, last) & self._is_open_throughout(
+            self._current, first, last
+        )
         owing = np.flatnonzero(can & (self.balance[self._card] < 0))
         owed = -self.balance[self._card[owing]]
         journal.post(self._current[owing], day, -owed, TYPE["standing_order"])
@@ -288,14 +305,20 @@ class Ledger:
         moves = rng.random(len(account)) < 0.3 * self._truth.activity(owner, day)
         moves &= self._is_open_throughout(account, first, last)
         cents = np.rint(self.balance[account] * share / 100).astype(np.int64) * 100
-        kind = np.where(cents > 0, TYPE["transfer_in"], TYPE["transfer_out"])
-        journal.post(account[moves], day[moves], cents[moves], kind[moves], CHANNEL["mobile"], is_initiated=True)
+        kinds = np.where(cents > 0, TYPE["transfer_in"], TYPE["transfer_out"])
+        journal.post(
+            account[moves], day[moves], cents[moves], kinds[moves], CHANNEL["mobile"], is_initiated=True
+        )
 
     def _pay_instalments(self, journal: Journal, first: int, last: int) -> tuple[pa.Table, Array]:
         loans, accounts, rng = self._loans, self._accounts, self._rng["loans"]
         due_on = first + loans.due_day - 1
         draw = rng.random((3, len(due_on)))
-        is_due = (accounts.opened[loans.account] < first) & (accounts.closed[loans.account] > due_on) & (due_on <= last)
+        is_due = (
+            (accounts.opened[loans.account] < first)
+            & (accounts.closed[loans.account] > due_on)
+            & (due_on <= last)
+        )
         rows = np.flatnonzero(is_due & (self.balance[loans.account] < 0))
         account, due_on = loans.account[rows], due_on[rows]
         current = self._current[accounts.owner[account]]
@@ -327,7 +350,7 @@ class Ledger:
         return table, known
 
     def _purse(self, first: int, last: int) -> Array:
-        """The account from which a customer moves larger sums: the savings account, else the current one, else -1."""
+        """The account that larger sums leave: the savings account, else the current one, else -1."""
         has_current = self._is_open_throughout(self._current, first, last)
         has_savings = self._is_open_throughout(self._savings, first, last)
         return np.where(has_savings, self._savings, np.where(has_current, self._current, -1))
@@ -342,7 +365,9 @@ class Ledger:
         share, when = rng.uniform(0.06, 0.14, size), rng.random(size)
         purse = self._purse(first, last)
         begin, end = np.maximum(truth.fades_from, first), np.minimum(truth.left - 1, last)
-        fading = np.flatnonzero((begin <= end) & (purse >= 0))
+        # In the month of a drain its transfers are all that leaves.
+        drains_now = (truth.form == DRAIN) & (truth.left <= last)
+        fading = np.flatnonzero((begin <= end) & (purse >= 0) & ~drains_now)
         day = begin + (when * (end - begin + 1)).astype(np.int64)
         self._move_out(journal, purse[fading], day[fading], share[fading])
 
@@ -373,7 +398,9 @@ class Ledger:
         self._move_out(journal, purse[buys], day[buys], share[buys])
 
     def _pay_interest(self, journal: Journal, first: int, last: int) -> None:
-        account = np.flatnonzero(self._earns & self._is_open_throughout(np.arange(len(self.balance)), first, last))
+        account = np.flatnonzero(
+            self._earns & self._is_open_throughout(np.arange(len(self.balance)), first, last)
+        )
         cents = np.rint(np.maximum(self.balance[account], 0) * self._accounts.yearly_rate[account] / 12)
         journal.post(account, last, cents.astype(np.int64), TYPE["interest"])
 
@@ -382,7 +409,9 @@ class Ledger:
 
     def _pay_out_matured(self, journal: Journal, first: int, last: int) -> None:
         accounts = self._accounts
-        is_paid_out = self._closing(first, last) & (accounts.reason == MATURED) & accounts.of_family("term_deposit")
+        is_paid_out = (
+            self._closing(first, last) & (accounts.reason == MATURED) & accounts.of_family("term_deposit")
+        )
         account = np.flatnonzero(is_paid_out)
         cents = (self.balance + self._sums(journal.collected()))[account]
         journal.post(account, accounts.closed[account], -cents, TYPE["other"])
@@ -392,14 +421,20 @@ class Ledger:
     def _sweep(self, journal: Journal, first: int, last: int) -> None:
         """Keep about two months' spending on the current account and the rest in savings."""
         accounts, truth = self._accounts, self._truth
-        is_open = (self._savings >= 0) & (accounts.opened[self._savings] <= last) & (accounts.closed[self._savings] > last)
+        is_open = (
+            (self._savings >= 0)
+            & (accounts.opened[self._savings] <= last)
+            & (accounts.closed[self._savings] > last)
+        )
         swept = np.flatnonzero(is_open & ((truth.form != DRAIN) | (truth.left > last)))
         balance = self.balance + self._sums(journal.collected())
         current, savings = self._current[swept], self._savings[swept]
         target = CURRENT_MONTHS * self._habits.spending_month[swept]
         excess = balance[current] - target
         worthwhile = np.abs(excess) > target / 2
-        moved = np.where(worthwhile, np.maximum(np.rint(excess / 10_000).astype(np.int64) * 10_000, -balance[savings]), 0)
+        moved = np.where(
+            worthwhile, np.maximum(np.rint(excess / 10_000).astype(np.int64) * 10_000, -balance[savings]), 0
+        )
         journal.post(current, last, -moved, TYPE["standing_order"])
         journal.post(savings, last, moved, TYPE["standing_order"])
 
@@ -411,9 +446,19 @@ class Ledger:
         day = accounts.closed[account]
         chosen, others = account[by_choice], account[~by_choice]
         journal.post(
-            chosen, day[by_choice], -cents[by_choice], TYPE["transfer_out"], CHANNEL["branch"], is_initiated=True
+            chosen,
+            day[by_choice],
+            -cents[by_choice],
+            TYPE["transfer_out"],
+            CHANNEL["branch"],
+            is_initiated=True,
         )
         journal.post(others, day[~by_choice], -cents[~by_choice], TYPE["other"])
+
+
+def _spread(rng: np.random.Generator, size: int) -> npt.NDArray[np.float64]:
+    """Log-normal factors around one."""
+    return rng.lognormal(-(SPREAD_OF_AMOUNTS**2) / 2, SPREAD_OF_AMOUNTS, size)
 
 
 def _by_share(draw: Array, shares: list[Any], channels: list[str]) -> Array:

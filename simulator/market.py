@@ -15,9 +15,9 @@ REPORTING_CURRENCY, FOREIGN_CURRENCY = "CNY", "USD"
 CURRENCIES = (REPORTING_CURRENCY, FOREIGN_CURRENCY)
 
 CITIES = (
-    ("Shanghai", "East"), ("Hangzhou", "East"), ("Suzhou", "East"), ("Nanjing", "East"), ("Beijing", "North"),
-    ("Tianjin", "North"), ("Guangzhou", "South"), ("Shenzhen", "South"), ("Xiamen", "South"), ("Chengdu", "West"),
-    ("Chongqing", "West"), ("Wuhan", "Central"),
+    ("Shanghai", "East"), ("Hangzhou", "East"), ("Suzhou", "East"), ("Nanjing", "East"),
+    ("Beijing", "North"), ("Tianjin", "North"), ("Guangzhou", "South"), ("Shenzhen", "South"),
+    ("Xiamen", "South"), ("Chengdu", "West"), ("Chongqing", "West"), ("Wuhan", "Central"),
 )  # fmt: skip
 BRANCH_NAMES = ("Main", "Lakeside", "Station")
 BRANCHES = 25
@@ -42,8 +42,12 @@ SHELF = (
     Product("P03", "Flexible savings", "savings", yearly_rate=0.012),
     Product("P04", "Dollar savings", "savings", FOREIGN_CURRENCY, yearly_rate=0.02),
     Product("P05", "Fixed deposit 6 months", "term_deposit", risk_level=1, term_months=6, yearly_rate=0.016),
-    Product("P06", "Fixed deposit 12 months", "term_deposit", risk_level=1, term_months=12, yearly_rate=0.019),
-    Product("P07", "Fixed deposit 36 months", "term_deposit", risk_level=1, term_months=36, yearly_rate=0.025),
+    Product(
+        "P06", "Fixed deposit 12 months", "term_deposit", risk_level=1, term_months=12, yearly_rate=0.019
+    ),
+    Product(
+        "P07", "Fixed deposit 36 months", "term_deposit", risk_level=1, term_months=36, yearly_rate=0.025
+    ),
     Product("P08", "Consumer loan", "loan", term_months=36, yearly_rate=0.054),
     Product("P09", "Housing loan", "loan", term_months=240, yearly_rate=0.037),
     Product("P10", "Credit card", "card"),
@@ -72,7 +76,8 @@ def branches(parameters: Parameters) -> pa.Table:
         {
             "branch_id": columns.identifiers("B", np.arange(1, BRANCHES + 1), 3),
             "branch_name": [
-                f"{CITIES[city][0]} {BRANCH_NAMES[branch // len(CITIES)]} Branch" for branch, city in enumerate(cities)
+                f"{CITIES[city][0]} {BRANCH_NAMES[branch // len(CITIES)]} Branch"
+                for branch, city in enumerate(cities)
             ],
             "city": [CITIES[city][0] for city in cities],
             "region": [CITIES[city][1] for city in cities],
@@ -118,7 +123,7 @@ def exchange_rates(parameters: Parameters) -> tuple[pa.Table, np.ndarray]:
 
 
 def market_environment(parameters: Parameters) -> tuple[pa.Table, np.ndarray]:
-    """The `market_environment` file, the first day of each month from a year before the first, and those days."""
+    """The `market_environment` file, the first of each month from a year before the first, and those days."""
     rng = parameters.generator("market_environment")
     months = np.arange(-12, parameters.months)
     days = add_months(np.full(len(months), parameters.first_day), months)

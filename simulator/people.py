@@ -22,7 +22,8 @@ JOINING_A_YEAR = 0.06
 SEXES = ("female", "male")
 EDUCATIONS = ("primary", "secondary", "bachelor", "master")
 OCCUPATIONS = (
-    "employee", "civil_servant", "teacher", "engineer", "medical", "sales", "self_employed", "student", "retired",
+    "employee", "civil_servant", "teacher", "engineer", "medical", "sales", "self_employed",
+    "student", "retired",
 )  # fmt: skip
 SELF_EMPLOYED, STUDENT, RETIRED = 6, 7, 8
 
@@ -67,7 +68,7 @@ class Customers:
         return np.where(self.is_business, 45.0, (day - self.birth) / 365.25)
 
     def table(self, rows: npt.NDArray[np.int64], closed: Days, valid_from: Days) -> pa.Table:
-        """Rows of the `customers` file for customer numbers `rows`; `closed` and `valid_from` have their shape."""
+        """Rows of the `customers` file for the customer numbers `rows`; `closed`, `valid_from` by row."""
         return pa.table(
             {
                 "customer_id": customer_ids(rows),
@@ -108,13 +109,17 @@ def make_customers(parameters: Parameters) -> Customers:
     opened = np.where(is_joiner, joining, first - 1 - tenure)
     age_when_joining = 18 + rng.gamma(2.2, 8.5, size)
     # Customers of long standing joined young enough to be alive and active today.
-    age_today = np.minimum(age_when_joining + np.where(is_joiner, 0, tenure / 365.25) * 0.8, 88 + rng.random(size))
-    birth = np.minimum(first - (age_today * 365.25).astype(np.int64), add_months(opened, np.full(size, -12 * 16)))
+    age_today = np.minimum(
+        age_when_joining + np.where(is_joiner, 0, tenure / 365.25) * 0.8, 88 + rng.random(size)
+    )
+    birth = np.minimum(
+        first - (age_today * 365.25).astype(np.int64), add_months(opened, np.full(size, -12 * 16))
+    )
     age = (first - birth) / 365.25
     occupation = columns.draw(rng, (40, 8, 7, 12, 6, 12, 15), size)
     occupation = np.where(age >= 60, RETIRED, np.where(age < 22, STUDENT, occupation))
     cities = np.array(market.branch_city())
-    branch = columns.draw(rng, 1 / (np.arange(market.BRANCHES) + 4.0), size)
+    branch = columns.draw(rng, [1 / (rank + 4) for rank in range(market.BRANCHES)], size)
     education = np.minimum(columns.draw(rng, (10, 40, 38, 12), size), np.where(age < 21, 1, 3))
     digital = 1 / (1 + np.exp((age - 52) / 11 + rng.normal(0, 0.8, size)))
     return Customers(
@@ -153,9 +158,11 @@ def _personal_data(
         join(pick(FOREIGN_FAMILY_FIRST), pick(FOREIGN_FAMILY_SECOND)),
         by=" ",
     )
-    company = join(columns.labels([name for name, _ in market.CITIES], city), pick(GIVEN), pick(GIVEN), pick(TRADES))
+    company = join(
+        columns.labels([name for name, _ in market.CITIES], city), pick(GIVEN), pick(GIVEN), pick(TRADES)
+    )
     person = pc.if_else(pa.array(rng.random(size) < FOREIGN_SHARE), foreign, chinese)
-    # The region code 000000 exists nowhere, the mobile prefix 100 is given to nobody, example.com is reserved.
+    # Region code 000000 exists nowhere, mobile prefix 100 is nobody's, example.com is reserved.
     born = pc.strftime(columns.dates(birth), format="%Y%m%d")
     national = join("000000", born, columns.identifiers("", rng.integers(0, 10_000, size), 4))
     register = columns.identifiers("00000000", rng.integers(0, 10**10, size), 10)

@@ -1,6 +1,6 @@
 """The planted truth: how much each customer turns over and keeps, and who leaves, when and how.
 
-Everything observable later follows from this plan with noise on top; the plan itself is in no file of the bank.
+Everything observable follows from this plan with noise on top; the plan itself is in no file of the bank.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ HIGH, MID, LOW = 0, 1, 2
 TIER_CUTS = (100_000.0, 50_000.0)
 # Share of customers who leave within a year, by tier of personal customers and for small businesses.
 YEARLY_CHURN = {"high": 0.02, "mid": 0.05, "low": 0.10, "small_business": 0.13}
-# A log-normal with 20 % above 100,000, 40 % from 50,000 and 40 % below, narrowed by what chance adds in a year
-# of single transactions, and lifted by what leaving, joining and quiet spells take from a year's sum.
-PERSONAL_TURNOVER = (np.log(60_200.0), 0.61)
+# Median and spread of a log-normal. With what the chance of single transactions adds, 20 % of open personal
+# customers reach 100,000 in a year and 40 % lie between 50,000 and that (measured on the default bank).
+PERSONAL_TURNOVER = (np.log(58_800.0), 0.57)
 BUSINESS_TURNOVER = (np.log(320_000.0), 0.8)
 
 FORMS = ("account_closure", "balance_drain", "silence")
@@ -48,9 +48,10 @@ LULLS_A_YEAR = 0.10
 class Plan:
     """What is planned for each customer; arrays of shape (customers,), money in CNY, days as day numbers.
 
-    `left` is the day on which leaving begins (accounts closed, money begins to flow out, last activity before
-    silence); `churned` is the first day on which the form holds. Both may lie after the end of the data: a customer
-    who leaves next month is already fading today. `fade_floor` is the activity left just before leaving.
+    `left` is the day on which leaving begins (accounts closed, money begins to flow out, the first day of
+    silence); `churned` is the first day on which the form holds. Both may lie after the end of the data: a
+    customer who leaves next month is already fading today. `fade_floor` is the activity left just before
+    leaving, `kept_share` what a drain leaves of the former balance.
     """
 
     turnover: Floats
@@ -83,7 +84,7 @@ class Plan:
         return np.where(self.form == CLOSURE, self.left, NEVER)
 
     def activity(self, customers: Array, days: Days) -> Floats:
-        """Share of the usual activity that a customer shows on a day; both inputs and the result of shape (n,)."""
+        """Share of the usual activity that customers show on days; inputs and result of shape (n,)."""
         left, form = self.left[customers], self.form[customers]
         progress = (days - self.fades_from[customers]) / np.maximum(self.fade_days[customers], 1)
         level = 1 - (1 - self.fade_floor[customers]) * np.clip(progress, 0, 1)
@@ -97,7 +98,9 @@ def draw_turnover(parameters: Parameters, customers: Customers) -> Floats:
     """Customer-initiated turnover of a usual year in CNY; shape (customers,)."""
     deviation = parameters.generator("turnover").normal(size=len(customers))
     personal = np.exp(PERSONAL_TURNOVER[0] + PERSONAL_TURNOVER[1] * deviation)
-    return np.where(customers.is_business, np.exp(BUSINESS_TURNOVER[0] + BUSINESS_TURNOVER[1] * deviation), personal)
+    return np.where(
+        customers.is_business, np.exp(BUSINESS_TURNOVER[0] + BUSINESS_TURNOVER[1] * deviation), personal
+    )
 
 
 def make_plan(parameters: Parameters, customers: Customers, turnover: Floats, products_held: Array) -> Plan:
@@ -119,7 +122,9 @@ def make_plan(parameters: Parameters, customers: Customers, turnover: Floats, pr
     risk = np.exp(log_risk)
     hazard = np.empty(size)
     for code, (group, yearly) in enumerate(YEARLY_CHURN.items()):
-        members = customers.is_business if group == "small_business" else (tier == code) & ~customers.is_business
+        members = (
+            customers.is_business if group == "small_business" else (tier == code) & ~customers.is_business
+        )
         if members.any():
             risk[members] /= risk[members].mean()
             hazard[members] = _hazard_scale(risk[members], yearly) * risk[members]
@@ -130,7 +135,7 @@ def make_plan(parameters: Parameters, customers: Customers, turnover: Floats, pr
     # Beyond this the plan can show nowhere in the data, not even as the start of fading.
     leaves = churned < parameters.last_day + 400
     form = np.where(leaves, columns.draw(rng, FORM_SHARES, size), STAYS)
-    # Silence needs half a year of its own before it counts; where there is no room for it, another form happens.
+    # Silence counts after half a year; where there is no room for that, another form happens.
     no_room = (form == SILENCE) & (churned - SILENCE_DAYS < begins + 30)
     form = np.where(no_room, columns.draw(rng, FORM_SHARES[:2], size), form)
     left = np.where(form == STAYS, NEVER, np.where(form == SILENCE, churned - SILENCE_DAYS, churned))
@@ -148,14 +153,14 @@ def make_plan(parameters: Parameters, customers: Customers, turnover: Floats, pr
         churned=np.where(form == STAYS, NEVER, churned),
         fade_days=rng.integers(60, 121, size),
         fade_floor=rng.uniform(0.1, 0.6, size),
-        kept_share=rng.uniform(0.10, 0.40, size),
+        kept_share=rng.uniform(0.12, 0.36, size),
         lull_from=parameters.first_day + np.minimum(lull_waits, NEVER / 2).astype(np.int64),
         lull_days=rng.integers(40, 91, size),
     )
 
 
 def _hazard_scale(risk: Floats, yearly: float) -> float:
-    """The hazard that makes the group lose the share `yearly` in a year, given the members' relative risks."""
+    """The hazard at which a group with these relative risks loses the share `yearly` in a year."""
     low, high = 0.0, 10.0
     for _ in range(50):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""What bank and customer have to do with each other beside money: questionnaires, surveys, requests, campaigns."""
+"""What bank and customer share beside money: questionnaires, surveys, requests, campaigns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def is_leaving(truth: Plan, customers: Array, days: Days) -> npt.NDArray[np.bool
     return (truth.form[customers] != STAYS) & (days >= begins)
 
 
-def _moments(parameters: Parameters, rng: np.random.Generator, customers: Customers, truth: Plan, a_year: float) -> tuple[Array, Days]:
+def _moments(
+    parameters: Parameters, rng: np.random.Generator, customers: Customers, truth: Plan, a_year: float
+) -> tuple[Array, Days]:
     """Random customers and days while they are with the bank, in order of days; `a_year` a customer."""
     span = parameters.last_day - parameters.first_day + 1
     customer = np.repeat(np.arange(len(customers)), rng.poisson(a_year * span / 365, len(customers)))
@@ -97,12 +99,14 @@ def satisfaction_surveys(parameters: Parameters, customers: Customers, truth: Pl
 
 
 def interactions(parameters: Parameters, customers: Customers, truth: Plan) -> Event:
-    """The `interactions` file and the day on which each row was known: when closed, or still open after a month."""
+    """The `interactions` file and the day each row was known: when closed, or still open after a month."""
     rng = parameters.generator("interactions")
     often = (INTERACTIONS_A_YEAR[0], INTERACTIONS_A_YEAR[1] * COMPLAINTS_WHEN_LEAVING, INTERACTIONS_A_YEAR[2])
     customer, day = _moments(parameters, rng, customers, truth, sum(often))
     kind = columns.draw(rng, often, len(day))
-    kept = (kind != 1) | is_leaving(truth, customer, day) | (rng.random(len(day)) < 1 / COMPLAINTS_WHEN_LEAVING)
+    kept = (
+        (kind != 1) | is_leaving(truth, customer, day) | (rng.random(len(day)) < 1 / COMPLAINTS_WHEN_LEAVING)
+    )
     customer, day, kind = customer[kept], day[kept], kind[kept]
     size = len(day)
     answered = day + rng.geometric(0.6, size) - 1
@@ -119,7 +123,9 @@ def interactions(parameters: Parameters, customers: Customers, truth: Plan) -> E
             "is_result_told": pa.array(rng.random(size) < 0.9, mask=is_open),
             "channel": columns.labels(INTERACTION_CHANNELS, columns.draw(rng, (4, 3, 2, 1), size)),
             "topic": columns.labels(TOPICS, columns.draw(rng, (3, 2, 3, 1, 2, 3, 1), size)),
-            "known_at": columns.evenings(known := np.where(is_open, day + OPEN_REQUEST_REPORTED_AFTER, resolved)),
+            "known_at": columns.evenings(
+                known := np.where(is_open, day + OPEN_REQUEST_REPORTED_AFTER, resolved)
+            ),
         }
     )
     return table, known
@@ -134,7 +140,9 @@ def campaigns(parameters: Parameters) -> Event:
     table = pa.table(
         {
             "campaign_id": columns.identifiers("M", numbers + 1, 4),
-            "campaign_name": pa.array([f"{OFFERS[code]}, wave {number + 1}" for number, code in enumerate(objective)], pa.string()),
+            "campaign_name": pa.array(
+                [f"{OFFERS[code]}, wave {number + 1}" for number, code in enumerate(objective)], pa.string()
+            ),
             "starts_on": columns.dates(starts),
             "ends_on": columns.dates(starts + CAMPAIGN_DAYS),
             "objective": columns.labels(OBJECTIVES, objective),
@@ -148,10 +156,14 @@ def campaigns(parameters: Parameters) -> Event:
 
 
 def campaign_contacts(parameters: Parameters, customers: Customers, truth: Plan, starts: Days) -> Event:
-    """The `campaign_contacts` file of the campaigns that begin on `starts`, and the day each row was known."""
+    """The `campaign_contacts` file of the campaigns beginning on `starts`, and the day each was known."""
     rng = parameters.generator("contacts")
     invited = rng.random((len(starts), len(customers))) < CONTACTED_SHARE
-    invited &= customers.is_marketing_allowed & (customers.opened < starts[:, None]) & (truth.closes > starts[:, None] + CAMPAIGN_DAYS)
+    invited &= (
+        customers.is_marketing_allowed
+        & (customers.opened < starts[:, None])
+        & (truth.closes > starts[:, None] + CAMPAIGN_DAYS)
+    )
     campaign, customer = np.nonzero(invited)
     size = len(campaign)
     day = starts[campaign] + rng.integers(0, 21, size)

@@ -27,8 +27,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "customers": _schema(
         "customer_id:s customer_kind:s branch_id:s sex:s education:s occupation:s annual_income_amount:m"
-        " currency_code:s city:s opened_on:d closed_on:d is_marketing_allowed:b is_disabled:b full_name:s phone:s"
-        " email:s national_id:s birth_date:d valid_from:d"
+        " currency_code:s city:s opened_on:d closed_on:d is_marketing_allowed:b is_disabled:b full_name:s"
+        " phone:s email:s national_id:s birth_date:d valid_from:d"
     ),
     "accounts": _schema(
         "account_id:s product_id:s branch_id:s currency_code:s opened_on:d closed_on:d closure_reason:s"
@@ -41,8 +41,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         " closed_on:d valid_from:d"
     ),
     "transactions": _schema(
-        "transaction_id:s account_id:s booked_on:d direction:s amount:m currency_code:s transaction_type:s channel:s"
-        " is_customer_initiated:b reverses_transaction_id:s known_at:t"
+        "transaction_id:s account_id:s booked_on:d direction:s amount:m currency_code:s transaction_type:s"
+        " channel:s is_customer_initiated:b reverses_transaction_id:s known_at:t"
     ),
     "month_end_balances": _schema("account_id:s balance_on:d balance_amount:m currency_code:s"),
     "loan_payments": _schema(
@@ -61,6 +61,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         " currency_code:s valid_from:d"
     ),
     "campaign_contacts": _schema(
-        "contact_id:s campaign_id:s customer_id:s contact_group:s contacted_on:d channel:s response:s known_at:t"
+        "contact_id:s campaign_id:s customer_id:s contact_group:s contacted_on:d channel:s"
+        " response:s known_at:t"
     ),
 }
