@@ -31,12 +31,11 @@ LARGE_PURCHASES_A_MONTH = 0.006
 OPENING_SHARE = 0.4
 CURRENT_MONTHS = 2.0
 MOST_DRAIN_PARTS = 6
-DAYS_UNTIL_UNPAID_IS_REPORTED = 30
 
 
 @dataclass
 class Month:
-    """One month of the books: postings in day order, loan instalments, and the day each was known."""
+    """One month of the books: postings in day order, loan instalment versions, and the day of each."""
 
     first: int
     last: int
@@ -245,8 +244,16 @@ class Ledger:
         taken_back = np.flatnonzero((manner == 0) & (rng.random(size) < REVERSED_CARD_PAYMENTS))
         back_on = np.minimum(day[taken_back] + rng.integers(0, 5, len(taken_back)), last)
         back_on = np.minimum(back_on, accounts.closed[account[taken_back]])
+        # Never after the last act of somebody who leaves.
+        last_act = np.maximum(self._truth.left[customer[taken_back]] - 1, day[taken_back])
+        back_on = np.minimum(back_on, last_act)
         journal.post(
-            account[taken_back], back_on, cents[taken_back], kind[taken_back], reverses=position + taken_back
+            account[taken_back],
+            back_on,
+            cents[taken_back],
+            kind[taken_back],
+            is_initiated=True,
+            reverses=position + taken_back,
         )
 
     def _take_in(self, journal: Journal, first: int, last: int) -> None:
@@ -335,19 +342,24 @@ class Ledger:
         journal.post(current[paid], paid_on[paid], -due[paid], TYPE["loan_payment"])
         fined = np.flatnonzero(is_missed & (due_on + 10 <= np.minimum(last, accounts.closed[current])))
         journal.post(current[fined], due_on[fined] + 10, -(due[fined] // 100), TYPE["penalty"])
-        known = np.minimum(paid_on, due_on + DAYS_UNTIL_UNPAID_IS_REPORTED)
+        # An instalment not paid on its day is reported as due first, and again when it is paid.
+        waits = np.flatnonzero(paid_on != due_on)
+        row = np.concatenate([waits, paid])
+        since = np.concatenate([due_on[waits], paid_on[paid]])
+        is_paid = np.arange(len(row)) >= len(waits)
         table = pa.table(
             {
-                "loan_id": loan_ids(rows),
-                "due_on": columns.dates(due_on),
-                "due_amount": columns.money(due),
-                "currency_code": currencies(np.zeros(len(rows), dtype=bool)),
-                "paid_on": columns.dates(paid_on),
-                "paid_amount": columns.money(due, known=~is_missed),
-                "known_at": columns.evenings(known),
+                "loan_id": loan_ids(rows[row]),
+                "due_on": columns.dates(due_on[row]),
+                "due_amount": columns.money(due[row]),
+                "currency_code": currencies(np.zeros(len(row), dtype=bool)),
+                "paid_on": columns.dates(np.where(is_paid, paid_on[row], NEVER)),
+                "paid_amount": columns.money(due[row], known=is_paid),
+                "valid_from": columns.dates(since),
+                "known_at": columns.evenings(since),
             }
         )
-        return table, known
+        return table, since
 
     def _purse(self, first: int, last: int) -> Array:
         """The account that larger sums leave: the savings account, else the current one, else -1."""

@@ -30,8 +30,6 @@ INTERACTIONS_A_YEAR = (0.5, 0.12, 0.4)
 COMPLAINTS_WHEN_LEAVING = 7
 TOPICS = ("fees", "card", "transfer", "loan", "deposit_rates", "mobile_app", "staff")
 INTERACTION_CHANNELS = ("phone", "mobile", "branch", "web")
-# A request is exported when it is closed, or open after this many days.
-OPEN_REQUEST_REPORTED_AFTER = 30
 
 OBJECTIVES = ("retention", "cross_sell", "activation")
 OFFERS = ("deposit rate bonus", "fee waiver for six months", "card cashback")
@@ -99,7 +97,7 @@ def satisfaction_surveys(parameters: Parameters, customers: Customers, truth: Pl
 
 
 def interactions(parameters: Parameters, customers: Customers, truth: Plan) -> Event:
-    """The `interactions` file and the day each row was known: when closed, or still open after a month."""
+    """The `interactions` file and the day from which each row holds."""
     rng = parameters.generator("interactions")
     often = (INTERACTIONS_A_YEAR[0], INTERACTIONS_A_YEAR[1] * COMPLAINTS_WHEN_LEAVING, INTERACTIONS_A_YEAR[2])
     customer, day = _moments(parameters, rng, customers, truth, sum(often))
@@ -112,23 +110,30 @@ def interactions(parameters: Parameters, customers: Customers, truth: Plan) -> E
     answered = day + rng.geometric(0.6, size) - 1
     resolved = answered + np.minimum(rng.geometric(np.where(kind == 1, 0.25, 0.5), size) - 1, 25)
     is_open = rng.random(size) < np.where(kind == 1, 0.08, 0.02)
+    resolved = np.where(is_open, NEVER, resolved)
+    channel, topic = columns.draw(rng, (4, 3, 2, 1), size), columns.draw(rng, (3, 2, 3, 1, 2, 3, 1), size)
+    is_told = rng.random(size) < 0.9
+    # A version each when the request comes in, when it is answered and when it is resolved.
+    answers_later, resolves_later = answered > day, (resolved > answered) & ~is_open
+    row = np.concatenate([np.arange(size), np.flatnonzero(answers_later), np.flatnonzero(resolves_later)])
+    since = np.concatenate([day, answered[answers_later], resolved[resolves_later]])
+    is_resolved = resolved[row] <= since
     table = pa.table(
         {
-            "interaction_id": columns.identifiers("I", np.arange(1, size + 1), 8),
-            "customer_id": customer_ids(customer),
-            "interaction_type": columns.labels(INTERACTIONS, kind),
-            "opened_on": columns.dates(day),
-            "first_answered_on": columns.dates(answered),
-            "resolved_on": columns.dates(np.where(is_open, NEVER, resolved)),
-            "is_result_told": pa.array(rng.random(size) < 0.9, mask=is_open),
-            "channel": columns.labels(INTERACTION_CHANNELS, columns.draw(rng, (4, 3, 2, 1), size)),
-            "topic": columns.labels(TOPICS, columns.draw(rng, (3, 2, 3, 1, 2, 3, 1), size)),
-            "known_at": columns.evenings(
-                known := np.where(is_open, day + OPEN_REQUEST_REPORTED_AFTER, resolved)
-            ),
+            "interaction_id": columns.identifiers("I", row + 1, 8),
+            "customer_id": customer_ids(customer[row]),
+            "interaction_type": columns.labels(INTERACTIONS, kind[row]),
+            "opened_on": columns.dates(day[row]),
+            "first_answered_on": columns.dates(np.where(answered[row] <= since, answered[row], NEVER)),
+            "resolved_on": columns.dates(np.where(is_resolved, resolved[row], NEVER)),
+            "is_result_told": pa.array(is_told[row], mask=~is_resolved),
+            "channel": columns.labels(INTERACTION_CHANNELS, channel[row]),
+            "topic": columns.labels(TOPICS, topic[row]),
+            "valid_from": columns.dates(since),
+            "known_at": columns.evenings(since),
         }
     )
-    return table, known
+    return table, since
 
 
 def campaigns(parameters: Parameters) -> Event:
@@ -156,7 +161,7 @@ def campaigns(parameters: Parameters) -> Event:
 
 
 def campaign_contacts(parameters: Parameters, customers: Customers, truth: Plan, starts: Days) -> Event:
-    """The `campaign_contacts` file of the campaigns beginning on `starts`, and the day each was known."""
+    """The `campaign_contacts` file of the campaigns beginning on `starts`, and the day of each row."""
     rng = parameters.generator("contacts")
     invited = rng.random((len(starts), len(customers))) < CONTACTED_SHARE
     invited &= (
@@ -170,16 +175,22 @@ def campaign_contacts(parameters: Parameters, customers: Customers, truth: Plan,
     is_control = rng.random(size) >= TREATED_SHARE
     response = np.where(is_control, 0, columns.draw(rng, (0.68, 0.22, 0.06, 0.04), size))
     channel = np.where(is_control, -1, columns.draw(rng, (6, 3, 1), size))
+    # Who was addressed is known at once, how they reacted a week later.
+    treated = np.flatnonzero(~is_control)
+    row = np.concatenate([np.arange(size), treated])
+    since = np.concatenate([day, day[treated] + RESPONSE_KNOWN_AFTER])
+    is_final = is_control[row] | (np.arange(len(row)) >= size)
     table = pa.table(
         {
-            "contact_id": columns.identifiers("N", np.arange(1, size + 1), 8),
-            "campaign_id": columns.identifiers("M", campaign + 1, 4),
-            "customer_id": customer_ids(customer),
-            "contact_group": columns.labels(("treatment", "control"), is_control),
-            "contacted_on": columns.dates(day),
-            "channel": columns.labels(CONTACT_CHANNELS, channel),
-            "response": columns.labels(RESPONSES, response),
-            "known_at": columns.evenings(day + RESPONSE_KNOWN_AFTER),
+            "contact_id": columns.identifiers("N", row + 1, 8),
+            "campaign_id": columns.identifiers("M", campaign[row] + 1, 4),
+            "customer_id": customer_ids(customer[row]),
+            "contact_group": columns.labels(("treatment", "control"), is_control[row]),
+            "contacted_on": columns.dates(day[row]),
+            "channel": columns.labels(CONTACT_CHANNELS, channel[row]),
+            "response": columns.labels(RESPONSES, np.where(is_final, response[row], -1)),
+            "valid_from": columns.dates(since),
+            "known_at": columns.evenings(since),
         }
     )
-    return table, day + RESPONSE_KNOWN_AFTER
+    return table, since

@@ -46,7 +46,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "month_end_balances": _schema("account_id:s balance_on:d balance_amount:m currency_code:s"),
     "loan_payments": _schema(
-        "loan_id:s due_on:d due_amount:m currency_code:s paid_on:d paid_amount:m known_at:t"
+        "loan_id:s due_on:d due_amount:m currency_code:s paid_on:d paid_amount:m valid_from:d known_at:t"
     ),
     "risk_questionnaires": _schema(
         "questionnaire_id:s customer_id:s answered_on:d risk_appetite:s experience_years:i"
@@ -54,7 +54,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "satisfaction_surveys": _schema("survey_id:s customer_id:s answered_on:d score:i channel:s"),
     "interactions": _schema(
         "interaction_id:s customer_id:s interaction_type:s opened_on:d first_answered_on:d resolved_on:d"
-        " is_result_told:b channel:s topic:s known_at:t"
+        " is_result_told:b channel:s topic:s valid_from:d known_at:t"
     ),
     "campaigns": _schema(
         "campaign_id:s campaign_name:s starts_on:d ends_on:d objective:s offer:s cost_per_contact_amount:m"
@@ -62,6 +62,6 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "campaign_contacts": _schema(
         "contact_id:s campaign_id:s customer_id:s contact_group:s contacted_on:d channel:s"
-        " response:s known_at:t"
+        " response:s valid_from:d known_at:t"
     ),
 }
