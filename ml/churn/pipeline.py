@@ -36,7 +36,7 @@ def build(name: str, settings: dict[str, Any], params: Params) -> Pipeline:
 
 
 def fit(model: ClassifierMixin, features: pd.DataFrame, churned: np.ndarray[Any, Any]) -> ClassifierMixin:
-    """Fit in place, on one thread: sums over threads depend on their number, and models would on the machine's."""
+    """Fit in place, on one thread: with more, sums and so the model depend on how many the machine has."""
     with threadpool_limits(1):
         return model.fit(features, churned)
 

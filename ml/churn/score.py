@@ -25,7 +25,7 @@ SCORES = pa.schema(
         ("scored_at", pa.timestamp("us")),
     ]
 )
-BATCH_ROWS = 65_536
+BATCH_ROWS = 16_384
 
 
 def run_scoring(settings: Settings, params: Params, run_id: str, progress: Progress) -> tuple[str, int]:
