@@ -116,9 +116,10 @@ def known_currencies(wh: Warehouse, reporting_currency: str) -> list[str]:
     """The reporting currency and every currency that has an exchange rate, sorted."""
     codes = {reporting_currency}
     if wh.exists("raw.exchange_rates"):
-        codes |= set(
-            wh.query("select distinct currency_code from raw.exchange_rates")["currency_code"].to_pylist()
+        rated = wh.query(
+            "select distinct currency_code from raw.exchange_rates where currency_code is not null"
         )
+        codes |= set(rated["currency_code"].to_pylist())
     return sorted(codes)
 
 

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from warehouse import Warehouse
 
+LOG_WIDTH = 240
+
 SCHEMA = pa.schema(
     [
         ("run_id", pa.string()),
@@ -71,6 +73,9 @@ def record(
 def show(results: Sequence[TestResult], *, run_id: str, gate: str) -> None:
     """One line of totals and a table of what did not pass, on stderr."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        # A log is searched: a name broken over lines would not be found.
+        console = Console(stderr=True, width=LOG_WIDTH)
     found = [result for result in results if result.status not in ("pass", "skipped")]
     broken = sum(result.is_broken for result in results)
     counts = f"{len(results)} tests, {broken} failed, {len(found) - broken} warnings"

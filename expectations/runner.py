@@ -32,15 +32,17 @@ SHOWN_ROWS = 5
 
 
 class _Dialect(enum.StrEnum):
-    """The engine that Great Expectations does not know by name."""
+    """Both engines, as Great Expectations names dialects; it does not know the second."""
 
+    POSTGRESQL = "postgresql"
     DUCKDB = "duckdb"
 
 
-# Outside this list Great Expectations closes the connection before it reads a DuckDB result.
+# Outside this list Great Expectations closes a connection before it has read the result: DuckDB loses it, and
+# PostgreSQL the server-side cursor that a streamed result is.
 sqlalchemy_execution_engine._PERSISTED_CONNECTION_DIALECTS = (
     *sqlalchemy_execution_engine._PERSISTED_CONNECTION_DIALECTS,
-    _Dialect.DUCKDB,
+    *_Dialect,
 )
 
 
@@ -73,7 +75,10 @@ class Runner:
         """Hold an asset against its expectations, one result each, in the order of the suite."""
         self._count_assets += 1
         batch = (
-            self._source.add_query_asset(f"{asset.relation}_{self._count_assets}", query=asset.query)
+            # Wrapped, because a query asset has to start with "select" and may not with "with".
+            self._source.add_query_asset(
+                f"{asset.relation}_{self._count_assets}", query=f"select * from ({asset.query}) as looked_at"
+            )
             .add_batch_definition_whole_table("all")
             .get_batch()
         )

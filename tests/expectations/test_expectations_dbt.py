@@ -1,0 +1,110 @@
+"""dbt's files become rows of ops.test_results: tests and failed models, without what the engine cited."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expectations.__main__ import main
+from expectations.dbt_results import UnreadableResultsError, read
+from warehouse import Settings, open_warehouse
+
+RUN = "run_20261031_01"
+CITED = "Database Error in model fct_x (models/fct_x.sql)\n  DETAIL:  Key (customer_id)=(C007) exists."
+NODES: dict[str, dict[str, Any]] = {
+    "model.keepwell.fct_x": {"resource_type": "model", "name": "fct_x", "schema": RUN},
+    "model.keepwell.fct_y": {"resource_type": "model", "name": "fct_y", "schema": RUN},
+    "test.keepwell.grain.1": {
+        "resource_type": "test",
+        "name": "grain_fct_y",
+        "attached_node": "model.keepwell.fct_y",
+        "config": {"severity": "ERROR"},
+    },
+    "test.keepwell.assert_totals": {
+        "resource_type": "test",
+        "name": "assert_totals",
+        "depends_on": {"nodes": ["model.keepwell.fct_y"]},
+        "config": {"severity": "warn"},
+    },
+    "test.keepwell.late": {
+        "resource_type": "test",
+        "name": "late",
+        "attached_node": "model.keepwell.fct_x",
+        "config": {"severity": "ERROR"},
+    },
+}
+OUTCOMES: list[dict[str, Any]] = [
+    {"unique_id": "model.keepwell.fct_x", "status": "error", "failures": None, "message": CITED},
+    {"unique_id": "model.keepwell.fct_y", "status": "success", "failures": None, "message": "SELECT 30"},
+    {"unique_id": "test.keepwell.grain.1", "status": "fail", "failures": 2, "message": "Got 2 results"},
+    {"unique_id": "test.keepwell.assert_totals", "status": "warn", "failures": 1, "message": "Got 1 result"},
+    {"unique_id": "test.keepwell.late", "status": "skipped", "failures": None, "message": None},
+    {"unique_id": "unit_test.keepwell.fct_y.edges", "status": "pass", "failures": 0, "message": None},
+]
+UNIT_TESTS = {
+    "unit_test.keepwell.fct_y.edges": {
+        "resource_type": "unit_test",
+        "name": "edges",
+        "depends_on": {"nodes": ["model.keepwell.fct_y"]},
+    }
+}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": NODES, "unit_tests": UNIT_TESTS}))
+    path = tmp_path / "run_results.json"
+    path.write_text(json.dumps({"results": OUTCOMES}))
+    return path
+
+
+def test_tests_and_failed_models_are_read(results: Path) -> None:
+    found = {
+        result.test_name: (result.relation, result.severity, result.status, result.failures, result.message)
+        for result in read(results)
+    }
+    assert found == {
+        "fct_x": (f"{RUN}.fct_x", "error", "error", None, "Database Error in model fct_x (models/fct_x.sql)"),
+        "grain_fct_y": (f"{RUN}.fct_y", "error", "fail", 2, "Got 2 results"),
+        "assert_totals": (f"{RUN}.fct_y", "warn", "warn", 1, "Got 1 result"),
+        "late": (f"{RUN}.fct_x", "error", "skipped", None, ""),
+        "edges": (f"{RUN}.fct_y", "error", "pass", 0, ""),
+    }
+
+
+def test_recording_replaces_the_gate_and_shows_what_failed(
+    bank: Settings, results: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["record-dbt", "--run", RUN, "--gate", "facts", "--results", str(results)]
+    assert main(command) == 0
+    assert main(command) == 0
+    with open_warehouse(bank) as wh:
+        rows = wh.query("select * from ops.test_results where tool = 'dbt' order by test_name").to_pylist()
+    assert [row["test_name"] for row in rows] == ["assert_totals", "edges", "fct_x", "grain_fct_y", "late"]
+    assert {(row["run_id"], row["gate"], str(row["as_of_date"])) for row in rows} == {
+        (RUN, "facts", "2026-10-31")
+    }
+    shown = capfd.readouterr().err
+    assert "grain_fct_y" in shown
+    assert "C007" not in shown + str(rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "does not exist"),
+        ("{", "cannot be read as JSON"),
+        ("[]", "an object was expected"),
+        ("{}", "holds no results"),
+    ],
+)
+def test_a_file_that_is_not_dbts_is_one_clear_error(results: Path, content: str | None, says: str) -> None:
+    if content is None:
+        results.unlink()
+    else:
+        results.write_text(content)
+    with pytest.raises(UnreadableResultsError, match=says):
+        read(results)
