@@ -1,0 +1,64 @@
+"""The demo bank in its default size, made once, and a door to its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from simulator.bank import Bank, make_bank
+from simulator.folder import MANIFEST, fill
+from simulator.parameters import Parameters
+from simulator.schemas import SCHEMAS
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("simulator") / "demo"
+    fill(folder, Parameters())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_manifest(demo_folder: Path) -> dict[str, Any]:
+    return json.loads((demo_folder / MANIFEST).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def demo_bank() -> Bank:
+    """The plan behind the files: the same parameters give the same bank."""
+    return make_bank(Parameters())
+
+
+@pytest.fixture(scope="session")
+def files(demo_folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """One view an entity over all deliveries, with `delivered_on`; `good_*` without the planted bad rows."""
+    connection = duckdb.connect()
+    for entity in SCHEMAS:
+        connection.execute(
+            f"""
+            create view {entity} as
+            select * exclude (filename),
+                regexp_extract(filename, '([0-9-]+)/[a-z_]+.parquet$', 1)::date as delivered_on
+            from read_parquet('{demo_folder}/*/{entity}.parquet', filename = true)
+            """
+        )
+    connection.execute(
+        "create table good_transactions as select distinct on (transaction_id) *,"
+        " case direction when 'credit' then amount else -amount end as signed_amount"
+        " from transactions where transaction_id < 'T9'"
+    )
+    connection.execute(
+        "create view latest_accounts as select distinct on (account_id) * from accounts"
+        " order by account_id, valid_from desc"
+    )
+    connection.execute(
+        "create view owners as"
+        " select account_id, customer_id from account_holders where holder_role = 'owner'"
+    )
+    yield connection
+    connection.close()

@@ -1,0 +1,144 @@
+"""The command line and the output folder: made whole, found again, never overwritten."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from simulator import folder
+from simulator.__main__ import main
+from simulator.parameters import ParameterError, Parameters
+
+PROJECT = Path(__file__).parents[2]
+SMALL = ["--customers", "60", "--months", "3"]
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()
+    }
+
+
+def test_the_command_makes_a_bank_and_leaves_it_alone_the_second_time(tmp_path: Path) -> None:
+    out = tmp_path / "landing" / "demo"
+    command = [sys.executable, "-m", "simulator", "--out", str(out), *SMALL]
+    first = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "Made a demo bank of 60 customers" in first.stdout
+    assert first.stderr == ""
+    made = {file: file.stat().st_mtime_ns for file in out.rglob("*.parquet")}
+    second = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "already" in second.stdout
+    assert {file: file.stat().st_mtime_ns for file in out.rglob("*.parquet")} == made
+    assert [path.name for path in out.parent.iterdir()] == ["demo"]
+
+
+def test_equal_parameters_give_equal_bytes_and_another_seed_others(tmp_path: Path) -> None:
+    for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
+        assert main(["--out", str(tmp_path / name), *SMALL, "--seed", seed]) == 0
+    first, again, other = (contents(tmp_path / name) for name in "abc")
+    assert first == again
+    # Daily files of a tiny bank may have no rows at all, so only history is compared.
+    same = {name for name in first if name.startswith("2026-10-28") and first[name] == other.get(name)}
+    assert same == {"2026-10-28/products.parquet", "2026-10-28/campaigns.parquet"}
+
+
+def test_other_parameters_into_a_used_folder_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "demo"
+    assert main(["--out", str(out), *SMALL]) == 0
+    before = contents(out)
+    assert main(["--out", str(out), "--customers", "61", "--months", "3"]) == 2
+    error = capsys.readouterr().err
+    assert "customers 60 instead of 61" in error
+    assert "--out" in error
+    assert contents(out) == before
+
+
+def test_a_changed_file_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "demo"
+    main(["--out", str(out), *SMALL])
+    (out / "2026-10-29" / "accounts.parquet").write_bytes(b"something else")
+    (out / "2026-10-30" / "accounts.parquet").unlink()
+    assert main(["--out", str(out), *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert "2026-10-29/accounts.parquet" in error
+    assert "2026-10-30/accounts.parquet" in error
+    assert "2026-10-28/accounts.parquet" not in error
+
+
+def test_a_bank_of_an_older_simulator_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    main(["--out", str(out), *SMALL])
+    manifest = json.loads((out / folder.MANIFEST).read_text())
+    manifest["parameters"]["version"] = 0
+    (out / folder.MANIFEST).write_text(json.dumps(manifest))
+    assert main(["--out", str(out), *SMALL]) == 2
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_other_people_s_files_are_left_alone(
+    tmp_path: Path, is_folder: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mine"
+    mine = out / "notes.txt" if is_folder else out
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("keep me")
+    assert main(["--out", str(out), *SMALL]) == 2
+    assert str(out) in capsys.readouterr().err
+    assert mine.read_text() == "keep me"
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    out.mkdir()
+    assert main(["--out", str(out), *SMALL]) == 0
+    assert (out / folder.MANIFEST).is_file()
+
+
+def test_a_run_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_off(path: Path) -> dict[str, str]:
+        assert any(path.rglob("transactions.parquet"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folder, "file_hashes", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        main(["--out", str(tmp_path / "demo"), *SMALL])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--customers", "3"], "--customers 3"),
+        (["--months", "1"], "--months 1"),
+        (["--seed", "-1"], "--seed -1"),
+        (["--end", "1899-12-31"], "--end 1899-12-31"),
+    ],
+)
+def test_impossible_parameters_are_named(
+    tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--out", str(tmp_path / "demo"), *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_malformed_day_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--out", str(tmp_path), "--end", "31.10.2026"])
+    assert stop.value.code == 2
+    assert "'31.10.2026' is not a day" in capsys.readouterr().err
+
+
+def test_the_first_day_is_the_first_of_the_first_calendar_month() -> None:
+    parameters = Parameters(months=14, end=date(2026, 3, 15))
+    assert parameters.first_day == (date(2025, 2, 1) - date(1970, 1, 1)).days
+    assert parameters.delivery_dates == [date(2026, 3, day) for day in (12, 13, 14, 15)]
+    with pytest.raises(ParameterError):
+        Parameters(customers=0)

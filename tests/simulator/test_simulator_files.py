@@ -1,0 +1,218 @@
+"""The files keep the contracts: columns, types, keys, parents, delivery dates; faults are counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from simulator.schemas import REQUIRED, SCHEMAS
+
+CONTRACTS = Path(__file__).parents[2] / "ingest" / "contracts"
+ARROW_TYPES = {
+    "varchar": pa.string(), "date": pa.date32(), "boolean": pa.bool_(), "integer": pa.int32(),
+    "numeric(18,2)": pa.decimal128(18, 2), "numeric(12,6)": pa.decimal128(12, 6),
+}  # fmt: skip
+HISTORY, FIRST_DAILY, SECOND_DAILY, LAST = "2026-10-28", "2026-10-29", "2026-10-30", "2026-10-31"
+
+
+def contract(entity: str) -> dict[str, Any]:
+    return yaml.safe_load((CONTRACTS / f"{entity}.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("entity", sorted(SCHEMAS))
+def test_every_file_has_the_columns_and_types_of_its_contract(entity: str, demo_folder: Path) -> None:
+    properties = contract(entity)["schema"][0]["properties"]
+    wanted = pa.schema([(column["name"], ARROW_TYPES[column["physicalType"]]) for column in properties])
+    # Every file may carry known_at beside the contract's columns.
+    paths = sorted(demo_folder.glob(f"*/{entity}.parquet"))
+    assert paths[0].parent.name == HISTORY
+    for path in paths:
+        schema = pq.read_schema(path)
+        known_at = schema.get_field_index("known_at")
+        if known_at >= 0:
+            assert schema.field("known_at").type == pa.timestamp("us")
+            schema = schema.remove(known_at)
+        assert schema.equals(wanted), path
+
+
+def test_there_is_a_contract_for_every_entity_and_a_file_for_every_contract(demo_folder: Path) -> None:
+    entities = {path.stem for path in CONTRACTS.glob("*.yaml")}
+    assert entities == set(SCHEMAS)
+    assert {path.stem for path in (demo_folder / HISTORY).iterdir()} == entities
+    for delivery in (FIRST_DAILY, SECOND_DAILY, LAST):
+        assert set(REQUIRED) <= {path.stem for path in (demo_folder / delivery).iterdir()}
+
+
+@pytest.mark.parametrize("entity", sorted(SCHEMAS))
+def test_required_columns_are_filled_and_enums_hold(entity: str, files: duckdb.DuckDBPyConnection) -> None:
+    condition = "transaction_id < 'T9'" if entity == "transactions" else "true"
+    for column in contract(entity)["schema"][0]["properties"]:
+        name = column["name"]
+        if column.get("required"):
+            assert files.execute(f"select count(*) from {entity} where {name} is null").fetchone() == (0,), (
+                name
+            )
+        for rule in column.get("quality", []):
+            values = rule.get("arguments", {}).get("validValues")
+            if rule.get("metric") == "invalidValues" and values:
+                found = {
+                    row[0]
+                    for row in files.execute(
+                        f"select distinct {name} from {entity} where {condition}"
+                    ).fetchall()
+                }
+                assert found - {None} <= set(values), name
+
+
+@pytest.mark.parametrize("entity", sorted(SCHEMAS))
+def test_keys_are_unique(entity: str, files: duckdb.DuckDBPyConnection) -> None:
+    properties = contract(entity)["schema"][0]["properties"]
+    key = [column["name"] for column in properties if column.get("primaryKey")]
+    if any(column["name"] == "valid_from" for column in properties):
+        key.append("valid_from")
+    rows = "(select distinct * exclude (delivered_on) from transactions where transaction_id < 'T9')"
+    source = rows if entity == "transactions" else entity
+    names = ", ".join(dict.fromkeys(key))
+    twice = files.execute(f"select {names} from {source} group by all having count(*) > 1").fetchall()
+    assert key
+    assert twice == []
+
+
+@pytest.mark.parametrize(
+    ("child", "column", "parent"),
+    [
+        ("account_holders", "account_id", "accounts"),
+        ("account_holders", "customer_id", "customers"),
+        ("accounts", "product_id", "products"),
+        ("accounts", "branch_id", "branches"),
+        ("customers", "branch_id", "branches"),
+        ("good_transactions", "account_id", "accounts"),
+        ("loans", "account_id", "accounts"),
+        ("cards", "account_id", "accounts"),
+        ("loan_payments", "loan_id", "loans"),
+        ("risk_questionnaires", "customer_id", "customers"),
+        ("satisfaction_surveys", "customer_id", "customers"),
+        ("interactions", "customer_id", "customers"),
+        ("campaign_contacts", "customer_id", "customers"),
+        ("campaign_contacts", "campaign_id", "campaigns"),
+    ],
+)
+def test_a_parent_comes_in_the_same_or_an_earlier_delivery(
+    child: str, column: str, parent: str, files: duckdb.DuckDBPyConnection
+) -> None:
+    orphans = files.execute(
+        f"select count(*), count(*) filter (known_from is null or known_from > child.delivered_on)"
+        f" from {child} as child"
+        f" left join (select {column}, min(delivered_on) as known_from from {parent} group by 1)"
+        f" using ({column})"
+    ).fetchone()
+    assert orphans is not None
+    assert orphans[0] > 0
+    assert orphans[1] == 0
+
+
+def test_each_row_comes_in_the_delivery_of_the_day_it_was_known(files: duckdb.DuckDBPyConnection) -> None:
+    for entity in ("good_transactions", "loan_payments", "interactions", "campaign_contacts"):
+        wrong = files.execute(
+            f"select count(*) from {entity} where greatest(known_at::date, date '{HISTORY}') <> delivered_on"
+        ).fetchone()
+        assert wrong == (0,), entity
+    early = files.execute(
+        "select count(*) from good_transactions where known_at::date < booked_on"
+    ).fetchone()
+    assert early == (0,)
+    assert files.execute("select distinct known_at::time::varchar from good_transactions").fetchall() == [
+        ("22:00:00",)
+    ]
+
+
+def test_things_have_one_row_in_history_and_a_version_for_each_change(
+    files: duckdb.DuckDBPyConnection,
+) -> None:
+    for entity, key in (("customers", "customer_id"), ("accounts", "account_id"), ("cards", "card_id")):
+        count = files.execute(
+            f"select count(*), count(distinct {key}), max(coalesce(closed_on, opened)) from"
+            f" (select *, {'issued_on' if entity == 'cards' else 'opened_on'} as opened from {entity})"
+            f" where delivered_on = '{HISTORY}'"
+        ).fetchone()
+        assert count is not None
+        assert count[0] == count[1]
+        assert count[2].isoformat() <= HISTORY
+        changed = files.execute(
+            f"select count(*), count(*) filter (valid_from <> delivered_on) from {entity}"
+            f" where delivered_on > '{HISTORY}'"
+        ).fetchone()
+        assert changed is not None
+        assert changed[0] > 0
+        assert changed[1] == 0
+    # A customer's later version differs from the earlier one in more than its date.
+    unchanged = files.execute(
+        "select count(*) from (select distinct customers.* exclude (valid_from, delivered_on) from customers)"
+    ).fetchone()
+    assert unchanged == files.execute("select count(*) from customers").fetchone()
+
+
+def test_the_manifest_counts_the_planted_faults(
+    files: duckdb.DuckDBPyConnection, demo_manifest: dict[str, Any]
+) -> None:
+    faults = demo_manifest["faults"]
+    late, across = files.execute(
+        "select count(*), count(*) filter (delivered_on > greatest(booked_on, date '2026-10-28'))"
+        " from good_transactions where known_at::date > booked_on"
+    ).fetchone() or (0, 0)
+    total = (files.execute("select count(*) from good_transactions").fetchone() or (0,))[0]
+    assert faults["late_transactions"] == late
+    assert faults["late_transactions_in_a_later_delivery"] == across > 0
+    assert 0.0025 < late / total < 0.0035
+
+    seen: dict[str, int] = dict(
+        files.execute(
+            "select delivered_on::varchar, count(*) from (select *, row_number() over"
+            " (partition by transaction_id order by delivered_on) as nth from transactions"
+            " where transaction_id < 'T9') where nth > 1 group by 1"
+        ).fetchall()
+    )
+    assert {day: {"transactions": count} for day, count in seen.items()} == faults["identical_duplicates"]
+    assert files.execute(
+        "select count(*) from (select transaction_id from"
+        " (select distinct * exclude (delivered_on) from transactions"
+        " where transaction_id < 'T9') group by 1 having count(*) > 1)"
+    ).fetchone() == (0,)
+
+    found = dict(
+        files.execute(
+            """
+            select case
+                when transaction_type = 'cheque' then 'enum'
+                when amount < 0 then 'range'
+                when account_id not in (select account_id from accounts) then 'orphan'
+                when copies > 1 then 'conflicting_duplicate'
+            end as reason, count(*)
+            from (select *, count(*) over (partition by transaction_id) as copies from transactions)
+            where transaction_id >= 'T9' group by 1
+            """
+        ).fetchall()
+    )
+    assert faults["rejected"][HISTORY]["transactions"] == found
+    orphans = files.execute(
+        "select count(*) from month_end_balances where account_id not in (select account_id from accounts)"
+    ).fetchone()
+    assert (faults["rejected"][HISTORY]["month_end_balances"]["orphan"],) == orphans
+
+
+def test_personal_data_are_recognisably_invented(files: duckdb.DuckDBPyConnection) -> None:
+    real_looking = files.execute(
+        "select count(*) from customers where email not like '%@example.com' or phone not like '+86 100 %'"
+        " or national_id not like '000000%' or length(national_id) <> 18"
+    ).fetchone()
+    assert real_looking == (0,)
+    names = files.execute("select count(distinct full_name), count(distinct email) from customers").fetchone()
+    assert names is not None
+    assert names[0] > 3000
+    assert names[1] == 5000
