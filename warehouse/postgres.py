@@ -17,9 +17,12 @@ from warehouse.relations import COMPUTED_NUMERIC, FittedRows, as_reader, column_
 
 USE_COPY = "adbc.postgresql.use_copy"
 
+ROWS_WORTH_ANALYSING = 10_000
+
 # How long a publication waits for readers that hold a view, and how long it may make new readers wait.
 READERS_PATIENCE_S = 300
 VIEW_LOCK_TIMEOUT_MS = 1_000
+STREAM_LOCK_TIMEOUT_S = 60
 LOCK_NOT_AVAILABLE, DEADLOCK, CANNOT_CHANGE_VIEW = "55P03", "40P01", "42P16"
 
 
@@ -69,6 +72,9 @@ class PostgresWarehouse:
                 cursor.adbc_ingest(table, fitted.reader(), mode="append", db_schema_name=schema)
         except WarehouseError as fault:
             raise (fitted.fault or fault) from None
+        if fitted.rows >= ROWS_WORTH_ANALYSING:
+            # The next statements are big joins over these rows; autovacuum would come a minute too late.
+            self.execute(f"analyze {quoted_name(name)}")
         return fitted.rows
 
     def create_table(self, name: str, schema: pa.Schema) -> None:
@@ -156,6 +162,8 @@ class PostgresWarehouse:
         with self._connect() as connection, connection.cursor() as cursor, _said_plainly():
             cursor.adbc_statement.set_options(**{USE_COPY: "false"})
             cursor.execute("begin read only")
+            # A stream opened inside a transaction that locked the same table would wait for itself.
+            cursor.execute(f"set local lock_timeout to '{STREAM_LOCK_TIMEOUT_S}s'")
             # All rows will be read, so plan for all of them.
             cursor.execute("set local cursor_tuple_fraction to 1.0")
             cursor.execute(f"declare keepwell_stream no scroll cursor for {sql}", list(params) or None)
@@ -181,7 +189,8 @@ class PostgresWarehouse:
             for name in sorted(views):
                 self._replace_view(name, views[name])
         except WarehouseError as fault:
-            if _sqlstate(fault) not in (LOCK_NOT_AVAILABLE, DEADLOCK):
+            if _sqlstate(fault) not in (STREAM_LOCK_TIMEOUT_S = 60
+LOCK_NOT_AVAILABLE, DEADLOCK):
                 raise
             self.execute("rollback to savepoint keepwell_views")
             return False

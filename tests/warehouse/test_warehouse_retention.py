@@ -1,0 +1,69 @@
+"""Retention drops what nobody can come back to, and nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from tests.warehouse.planted import DAY, SOURCE, history, plant_source, published, shown
+from warehouse import Settings, WarehouseError, open_warehouse
+from warehouse.publish import rollback
+from warehouse.retention import retain
+from warehouse.runs import start_run
+
+
+def run_schemas(wh) -> list[str]:
+    return [schema for schema in wh.schemas() if schema.startswith("run_")]
+
+
+def test_old_run_schemas_go_and_history_stays(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        abandoned = start_run(wh, kind="daily", as_of_date=dt.date(2026, 9, 1), key="x", source=SOURCE)
+        dates = [DAY - dt.timedelta(days=days) for days in range(4, -1, -1)]
+        ids = [published(wh, date, str(date)).run_id for date in dates]
+        at_work = start_run(wh, kind="daily", as_of_date=dt.date(2026, 9, 2), key="y", source=SOURCE)
+        assert retain(wh, kept_runs=5).run_ids == []
+        assert set(retain(wh, kept_runs=3).run_ids) == {abandoned, *ids[:2]}
+        assert run_schemas(wh) == sorted([at_work, *ids[2:]])
+        assert shown(wh) == [ids[-1]]
+        assert list(history(wh).values()) == ids
+        dropped = wh.query("select run_id from ops.runs where status = 'dropped' order by 1")
+        assert dropped["run_id"].to_pylist() == sorted([abandoned, *ids[:2]])
+        assert retain(wh, kept_runs=3).run_ids == []
+
+
+def test_the_shown_run_and_the_one_before_it_survive_a_backfill(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        before = published(wh, DAY - dt.timedelta(days=1), "before").run_id
+        newest = published(wh, DAY, "newest").run_id
+        older = [published(wh, DAY - dt.timedelta(days=days), f"old {days}").run_id for days in (9, 8, 7)]
+        assert retain(wh, kept_runs=1).run_ids == sorted(older[:2])
+        assert shown(wh) == [newest]
+        rollback(wh)
+        assert shown(wh) == [before]
+
+
+def test_rollback_says_when_the_schema_before_is_gone(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        ids = [published(wh, DAY - dt.timedelta(days=days), str(days)).run_id for days in (2, 1, 0)]
+        retain(wh, kept_runs=1)
+        rollback(wh)
+        with pytest.raises(WarehouseError, match=f"{ids[0]}.*retention has dropped its schema"):
+            rollback(wh)
+        assert shown(wh) == [ids[1]]
+
+
+def test_archived_days_go_after_a_while_and_month_ends_never(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        dates = [DAY - dt.timedelta(days=days) for days in (400, 31, 30, 11, 10, 0)]
+        assert dates[1] == dt.date(2026, 9, 30)
+        for date in dates:
+            published(wh, date, str(date))
+        assert retain(wh, kept_days=400).dates == []
+        assert retain(wh, kept_days=10).dates == [dates[0], dates[2], dates[3]]
+        assert list(history(wh)) == [dates[1], dates[4], dates[5]]

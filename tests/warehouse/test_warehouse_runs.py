@@ -1,0 +1,141 @@
+"""Runs: the same key is the same run, and each kind builds its dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+
+import pytest
+
+from tests.warehouse.planted import DAY, SOURCE, plant_run, plant_source, plant_transactions, published
+from warehouse import Settings, WarehouseError, open_warehouse
+from warehouse.errors import NothingToDoError
+from warehouse.runs import fail_run, full_month_ends, read_run, start_run
+
+
+def dates_of(wh, run_id: str) -> list[dt.date]:
+    return wh.query("select as_of_date from ops.run_dates where run_id = $1 order by 1", [run_id])[
+        "as_of_date"
+    ].to_pylist()
+
+
+def test_runs_of_a_day_are_numbered_and_know_their_cutoff(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh, lag_days=2)
+        ids = [start_run(wh, kind="daily", as_of_date=DAY, key=key, source=SOURCE) for key in ("a", "b", "a")]
+        assert ids == ["run_20261031_01", "run_20261031_02", "run_20261031_01"]
+        assert set(ids) <= set(wh.schemas())
+        assert wh.query("select distinct as_of_date, knowledge_cutoff_on from ops.run_dates").to_pylist() == [
+            {"as_of_date": DAY, "knowledge_cutoff_on": dt.date(2026, 11, 2)}
+        ]
+
+
+def test_a_retry_begins_in_an_empty_schema_without_old_test_results(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        run_id = plant_run(wh)
+        wh.execute(
+            f"insert into ops.test_results values ('{run_id}', null, 'dbt', 'marts', 't', null, 'error', 'fail',"
+            " 1, null, timestamp '2026-10-31 00:00:00')"
+        )
+        fail_run(wh, run_id)
+        assert start_run(wh, kind="daily", as_of_date=DAY, key="key", source=SOURCE) == run_id
+        assert not wh.exists(f"{run_id}.dim_customers")
+        assert wh.query("select * from ops.test_results").num_rows == 0
+        assert read_run(wh, run_id).status == "started"
+        assert dates_of(wh, run_id) == [DAY]
+
+
+def test_the_key_of_a_published_run_leaves_it_as_it_is(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        run_id = published(wh).run_id
+        with pytest.raises(NothingToDoError) as nothing:
+            start_run(wh, kind="daily", as_of_date=DAY, key="key", source=SOURCE)
+        assert nothing.value.run_id == run_id
+        assert wh.query(f"select * from {run_id}.dim_customers").num_rows == 2
+        with pytest.raises(WarehouseError, match="only a started run can fail"):
+            fail_run(wh, run_id)
+
+
+def test_a_key_belongs_to_one_kind_and_date(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        start_run(wh, kind="daily", as_of_date=DAY, key="a", source=SOURCE)
+        with pytest.raises(WarehouseError, match="choose another key"):
+            start_run(wh, kind="daily", as_of_date=dt.date(2026, 10, 30), key="a", source=SOURCE)
+
+
+def test_two_processes_that_ask_at_once_get_two_runs(postgres_settings: Settings, make_environment) -> None:
+    with open_warehouse(postgres_settings) as wh:
+        plant_source(wh)
+    command = [
+        sys.executable,
+        "-m",
+        "warehouse",
+        "start-run",
+        "--kind",
+        "daily",
+        "--as-of",
+        "2026-10-31",
+        "--key",
+    ]
+    processes = [
+        subprocess.Popen(
+            [*command, key], env=make_environment(postgres_settings), stdout=subprocess.PIPE, text=True
+        )
+        for key in ("a", "b", "a")
+    ]
+    ids = [process.communicate(timeout=60)[0].strip() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert set(ids) == {"run_20261031_01", "run_20261031_02"}
+    assert ids[0] == ids[2]
+
+
+def test_without_an_ingested_source_there_is_no_run(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        with pytest.raises(WarehouseError, match="ingest load"):
+            start_run(wh, kind="daily", as_of_date=DAY, key="a", source=SOURCE)
+        plant_source(wh)
+        with pytest.raises(WarehouseError, match="holds the source 'demo'"):
+            start_run(wh, kind="daily", as_of_date=DAY, key="a", source="berka")
+        with pytest.raises(WarehouseError, match=r"raw\.transactions"):
+            start_run(wh, kind="bootstrap", as_of_date=DAY, key="a", source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("first", "before", "expected"),
+    [
+        (dt.date(2026, 7, 15), dt.date(2026, 10, 31), [dt.date(2026, 8, 31), dt.date(2026, 9, 30)]),
+        (dt.date(2026, 7, 1), dt.date(2026, 9, 1), [dt.date(2026, 7, 31), dt.date(2026, 8, 31)]),
+        (
+            dt.date(2023, 11, 30),
+            dt.date(2024, 3, 1),
+            [dt.date(2023, 12, 31), dt.date(2024, 1, 31), dt.date(2024, 2, 29)],
+        ),
+        (dt.date(2026, 10, 2), dt.date(2026, 10, 31), []),
+        (dt.date(2027, 1, 1), dt.date(2026, 10, 31), []),
+    ],
+)
+def test_full_month_ends(first: dt.date, before: dt.date, expected: list[dt.date]) -> None:
+    assert full_month_ends(first, before) == expected
+
+
+def test_a_bootstrap_builds_what_does_not_stand_and_training_what_stands(settings: Settings) -> None:
+    august, september = dt.date(2026, 8, 31), dt.date(2026, 9, 30)
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        plant_transactions(wh, dt.date(2026, 7, 15))
+        with pytest.raises(NothingToDoError):
+            start_run(wh, kind="training", as_of_date=DAY, key="early", source=SOURCE)
+        run_id = published(wh, DAY, "past", kind="bootstrap").run_id
+        assert dates_of(wh, run_id) == [august, september]
+        with pytest.raises(NothingToDoError):
+            start_run(wh, kind="bootstrap", as_of_date=DAY, key="past again", source=SOURCE)
+        published(wh, dt.date(2026, 10, 30), "a day that ends no month")
+        published(wh, DAY, "a day that does")
+        training = start_run(wh, kind="training", as_of_date=DAY, key="training", source=SOURCE)
+        assert dates_of(wh, training) == [august, september, DAY]
+        later = start_run(wh, kind="bootstrap", as_of_date=dt.date(2026, 12, 5), key="later", source=SOURCE)
+        assert dates_of(wh, later) == [dt.date(2026, 11, 30)]
