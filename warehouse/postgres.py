@@ -189,8 +189,7 @@ class PostgresWarehouse:
             for name in sorted(views):
                 self._replace_view(name, views[name])
         except WarehouseError as fault:
-            if _sqlstate(fault) not in (STREAM_LOCK_TIMEOUT_S = 60
-LOCK_NOT_AVAILABLE, DEADLOCK):
+            if _sqlstate(fault) not in (LOCK_NOT_AVAILABLE, DEADLOCK):
                 raise
             self.execute("rollback to savepoint keepwell_views")
             return False

@@ -36,8 +36,8 @@ def test_a_retry_begins_in_an_empty_schema_without_old_test_results(settings: Se
         plant_source(wh)
         run_id = plant_run(wh)
         wh.execute(
-            f"insert into ops.test_results values ('{run_id}', null, 'dbt', 'marts', 't', null, 'error', 'fail',"
-            " 1, null, timestamp '2026-10-31 00:00:00')"
+            f"insert into ops.test_results values ('{run_id}', null, 'dbt', 'marts', 't', null, 'error',"
+            " 'fail', 1, null, timestamp '2026-10-31 00:00:00')"
         )
         fail_run(wh, run_id)
         assert start_run(wh, kind="daily", as_of_date=DAY, key="key", source=SOURCE) == run_id
