@@ -112,7 +112,7 @@ def _ingest(options: argparse.Namespace) -> int:
 
 
 class _Reporter:
-    """A bar a delivery on stderr, with the file at work and its rows. Silent where stderr is no terminal, but for warnings."""
+    """A bar a delivery on stderr, with the file at work; only warnings where stderr is no terminal."""
 
     def __init__(self) -> None:
         self._bar = Progress(

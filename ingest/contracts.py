@@ -1,6 +1,7 @@
 """The declared contract of each entity (Open Data Contract Standard 3.1), loaded and validated.
 
-`contracts/<entity>.yaml` says which columns a file may hold, their types and rules, the key, the parents, and what is personal.
+`contracts/<entity>.yaml` says which columns a file may hold, their types and rules, the key, the parents, and
+what is personal.
 """
 
 from __future__ import annotations

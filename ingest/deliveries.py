@@ -1,7 +1,8 @@
 """Which deliveries lie in a landing folder, and what identifies each.
 
-`LANDING/<entity>.csv|parquet` is one delivery, dated by the as-of date; `LANDING/YYYY-MM-DD/<entity>.csv|parquet` is one a folder.
-A delivery is known by its content: the same files under a new path or in a new order are the same batch.
+`LANDING/<entity>.csv|parquet` is one delivery, dated by the as-of date; `LANDING/YYYY-MM-DD/` with such files
+is one a folder. A delivery is known by its content: the same files under a new path or in a new order are the
+same batch.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True)
 class Delivery:
-    """The entity files that arrived together. `faults` are those of the bytes: nothing of it may be loaded."""
+    """The entity files that arrived together. With `faults` of their bytes nothing of it may be loaded."""
 
     source: str
     delivered_on: date
@@ -58,7 +59,8 @@ def find_deliveries(
 ) -> list[Delivery]:
     """Deliveries up to the as-of date plus the source's landing lag, oldest first.
 
-    Raises IngestError when the landing is missing, empty or ambiguous. `on_file` hears each file name as it is hashed.
+    `on_file` hears the name of each file before it is hashed. Raises IngestError when the landing is missing,
+    empty or ambiguous.
     """
     if not landing.is_dir():
         raise IngestError(f"landing {landing} is not a folder: give the folder that holds the files")
@@ -72,13 +74,13 @@ def find_deliveries(
     flat = _entity_paths(landing, contracts)
     if dated and flat:
         raise IngestError(
-            f"landing {landing} holds both files ({flat[0].name} ...) and dated folders ({next(iter(dated)).name} ...): "
-            "keep files in dated folders only, or have no dated folder"
+            f"landing {landing} holds both files ({flat[0].name} ...) and dated folders "
+            f"({next(iter(dated)).name} ...): keep files in dated folders only, or have no dated folder"
         )
     if not dated and not flat:
         raise IngestError(
-            f"landing {landing} is empty: no <entity>.csv or <entity>.parquet and no folder YYYY-MM-DD in it; entities: "
-            + ", ".join(contracts)
+            f"landing {landing} is empty: no <entity>.csv, no <entity>.parquet and no folder YYYY-MM-DD; "
+            + f"entities: {', '.join(contracts)}"
             + "".join(f"\n{note}" for note in _strange_files(landing, contracts))
         )
     if flat:
@@ -87,8 +89,8 @@ def find_deliveries(
     arrived = [path for path, day in dated.items() if day <= last_day]
     if not arrived:
         raise IngestError(
-            f"landing {landing} holds no delivery up to {last_day} (as-of date {as_of} plus {source.landing_lag_days} "
-            f"day(s) of landing lag); the first is of {next(iter(dated)).name}"
+            f"landing {landing} holds no delivery up to {last_day} (as-of date {as_of} plus "
+            f"{source.landing_lag_days} day(s) of landing lag): the first is of {next(iter(dated)).name}"
         )
     return [_delivery(path, f"{path.name}/", dated[path], source, contracts, on_file) for path in arrived]
 

@@ -14,11 +14,12 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from ingest.checking import Arrival, BatchCheck, FileCounts
+from ingest.checking import BatchCheck, FileCounts
 from ingest.contracts import Contract
 from ingest.deliveries import Delivery
 from ingest.errors import BatchRefusedError, IngestError
 from ingest.reading import EntityFile, Layout, read_layout
+from ingest.rules import Arrival
 from ingest.sources import Source
 from warehouse import Settings, Warehouse
 
@@ -58,10 +59,10 @@ def load(
     progress: Progress,
     is_trial: bool = False,
 ) -> list[BatchResult]:
-    """Load the deliveries that are not loaded yet, oldest first; a trial checks them the same way and changes nothing.
+    """Load the deliveries that are not loaded yet, oldest first. A trial does all of it and takes it back.
 
-    Raises IngestError for faults of files and BatchRefusedError for a batch with too many rejected rows; batches
-    before it stay loaded.
+    Raises IngestError for faults of files and BatchRefusedError for a batch with too many rejected rows;
+    batches before it stay loaded.
     """
     results: list[BatchResult] = []
     loader = _Loader(wh, settings, source, contracts, progress)
@@ -115,8 +116,8 @@ class _Loader:
         held = self._wh.query("select source from ops.sources").column("source").to_pylist()
         if held and held != [self._source.name]:
             raise IngestError(
-                f"this warehouse holds the source {held[0]!r}, not {self._source.name!r}: one bank, one warehouse: "
-                "set KEEPWELL_SOURCE, or another KEEPWELL_HOME or KEEPWELL_WAREHOUSE_URL"
+                f"this warehouse holds the source {held[0]!r}, not {self._source.name!r}; one bank, one "
+                "warehouse: set KEEPWELL_SOURCE, or another KEEPWELL_HOME or KEEPWELL_WAREHOUSE_URL"
             )
         if not held:
             self._wh.append("ops.sources", pa.Table.from_pylist([declared]))
@@ -129,7 +130,7 @@ class _Loader:
                 self._wh.create_table(contract.restricted_table, contract.restricted_schema)
 
     def is_loaded(self, delivery: Delivery) -> bool:
-        """Is this delivery in the warehouse already? A flat one is also when the newest batch has just its content."""
+        """Is this delivery loaded? A flat one is also when the newest batch has just its content."""
         loaded = self._wh.query(
             "select batch_id, rows_rejected from ops.batches where status = 'loaded' order by batch_no desc"
         ).to_pylist()
@@ -195,8 +196,9 @@ class _Loader:
         for contract in self._contracts.values():
             if is_history and contract.is_required_in_history and contract.entity not in present:
                 faults.append(
-                    f"{contract.entity}.csv or {contract.entity}.parquet is missing: the first delivery of a bank needs it "
-                    f"({delivery.delivered_on}; found: {', '.join(sorted(file.name for file in files))})"
+                    f"{contract.entity}.csv or {contract.entity}.parquet is missing: "
+                    f"the first delivery of a bank needs it ({delivery.delivered_on}; "
+                    f"found: {', '.join(sorted(file.name for file in files))})"
                 )
         for file in files:
             try:
@@ -226,7 +228,8 @@ class _Loader:
                 "\n".join(
                     [
                         f"{count.file.name}: {count.rejected:,} of {count.read:,} rows rejected "
-                        f"({share:.1%}; {allowed:.1%} are allowed): the delivery of {delivery.delivered_on} is refused whole",
+                        f"({share:.1%}; {allowed:.1%} are allowed): "
+                        f"the delivery of {delivery.delivered_on} is refused whole",
                         *reasons,
                     ]
                 )
@@ -259,7 +262,8 @@ class _Loader:
         """An index by key, made after the first rows are in; DuckDB finds keys by scanning the column."""
         if self._wh.target == "postgres":
             self._wh.execute(
-                f"create index if not exists {contract.entity}_by_key on {contract.hash_table} ({', '.join(contract.key)})"
+                f"create index if not exists {contract.entity}_by_key "
+                f"on {contract.hash_table} ({', '.join(contract.key)})"
             )
 
     def _record(self, check: BatchCheck, batch: _Batch, counts: list[FileCounts]) -> None:
@@ -303,7 +307,7 @@ class _Loader:
         self._wh.append("restricted.rejected_rows", check.rejected(f"{where}, whole_text as raw_text"))
 
     def _newest_delivery(self) -> date | None:
-        """The latest delivery date of what is loaded; None when nothing is: then the next batch is history."""
+        """The latest delivery date of what is loaded; None when nothing is, and the next batch is history."""
         newest = self._wh.query("select max(delivered_on) as day from ops.batches where status = 'loaded'")
         day: date | None = newest.column("day")[0].as_py()
         return day
@@ -353,9 +357,9 @@ class _LoadedRows:
 
 @contextmanager
 def _scratch_folder(settings: Settings) -> Iterator[Path]:
-    """A private folder under the bank's home, removed at the end; one left by a killed process is removed first.
+    """A private folder under the bank's home for copies of personal data while a batch is checked.
 
-    It holds copies of personal data while a batch is checked.
+    It is removed at the end; one that a killed process left is removed first.
     """
     home = settings.bank_home / "scratch"
     home.mkdir(parents=True, exist_ok=True)

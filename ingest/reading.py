@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections import deque
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 import duckdb
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ingest.contracts import Contract
 from ingest.errors import IngestError
 
-CHUNK_RECORDS = 20_000
+CHUNK_LINES = 20_000
 # Trimmed off every value: blanks, tabs, line ends, the no-break and the ideographic space.
 BLANKS = " \t\r\n\u00a0\u3000"
 
@@ -44,7 +46,7 @@ class Layout:
 
 
 def read_layout(file: EntityFile, contract: Contract) -> tuple[Layout, list[str]]:
-    """Layout of the file and warnings about it. Raises IngestError when it cannot be read against the contract."""
+    """Layout of the file and warnings about it. Raises IngestError when it does not fit the contract."""
     layout = _parquet_layout(file) if file.path.suffix == ".parquet" else csv_layout(file.path, file.name)
     return layout, _column_faults(file, contract, layout.columns)
 
@@ -74,7 +76,8 @@ def _parquet_layout(file: EntityFile) -> Layout:
             f"{file.name}: not a whole Parquet file, cut off or damaged: deliver it again ({reason})"
         ) from None
     faults = [
-        f"{file.name}: column {field.name}: Parquet type {field.type} holds no single value: write text, numbers or dates"
+        f"{file.name}: column {field.name}: Parquet type {field.type} holds no single value: "
+        "write text, numbers or dates"
         for field in schema
         if pa.types.is_nested(field.type) and not pa.types.is_dictionary(field.type)
     ]
@@ -120,8 +123,8 @@ def stage(
 ) -> int:
     """Fill `staged` with the records of the file and return how many there are.
 
-    Columns: line_no bigint (the header is line 1), malformed varchar (the raw line where it could not be split),
-    problem varchar, and `raw_<column>` varchar, trimmed, null when empty or absent, for each column and known_at.
+    Columns: line_no bigint (the header is line 1), malformed varchar (the raw line where it cannot be split),
+    problem varchar, and for each column and known_at `raw_<column>` varchar, trimmed, null when empty.
     """
     names = [*contract.column_names, "known_at"]
     columns = ", ".join(f"raw_{name} varchar" for name in names)
@@ -163,12 +166,8 @@ def stage(
 
 
 def _clean(expression: str) -> str:
-    blanks = (
-        BLANKS.replace("\t", "' || chr(9) || '")
-        .replace("\r", "' || chr(13) || '")
-        .replace("\n", "' || chr(10) || '")
-    )
-    return f"nullif(trim(cast({expression} as varchar), '{blanks}'), '')"
+    blanks = " || ".join(f"chr({ord(blank)})" for blank in BLANKS)
+    return f"nullif(trim(cast({expression} as varchar), {blanks}), '')"
 
 
 def _batch_schema(names: list[str]) -> pa.Schema:
@@ -181,80 +180,97 @@ def _batch_schema(names: list[str]) -> pa.Schema:
 def _csv_batches(
     stream: TextIO, layout: Layout, names: list[str], on_rows: Callable[[int], None]
 ) -> Iterator[pa.RecordBatch]:
-    schema = _batch_schema(names)
+    """The records after the header, chunk by chunk, in the columns of `_batch_schema`."""
     positions = [layout.columns.index(name) for name in names]
     width = len(layout.columns)
-    nothing = [""] * width
-    lines: list[int] = []
-    malformed: list[str | None] = []
-    problems: list[str | None] = []
-    rows: list[list[str]] = []
-
-    def batch() -> pa.RecordBatch:
-        columns = list(zip(*rows, strict=True)) if rows else [()] * width
-        arrays = [
-            pa.array(lines, pa.int64()),
-            pa.array(malformed, pa.string()),
-            pa.array(problems, pa.string()),
-        ]
-        arrays += [pa.array(columns[position], pa.string()) for position in positions]
-        on_rows(len(rows))
-        for gathered in (lines, malformed, problems, rows):
-            gathered.clear()
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-    for line_no, fields, raw, problem in _records(stream, layout.separator or ",", width):
-        lines.append(line_no)
-        malformed.append(raw)
-        problems.append(problem)
-        rows.append(nothing if fields is None else fields)
-        if len(rows) == CHUNK_RECORDS:
-            yield batch()
-    if rows:
-        yield batch()
+    separator = layout.separator or ","
+    stream.readline()
+    next_line = 2
+    while lines := list(islice(stream, CHUNK_LINES)):
+        columns = _plain_columns(lines, separator, width)
+        if columns is not None:
+            numbers = pa.array(range(next_line, next_line + len(lines)), pa.int64())
+            malformed = problems = pa.nulls(len(lines), pa.string())
+        else:
+            records = list(_careful_records(lines, next_line, separator, width, stream))
+            rows = [record.fields or [""] * width for record in records]
+            columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+            columns = columns or [pa.nulls(0, pa.string())] * width
+            numbers = pa.array([record.line_no for record in records], pa.int64())
+            malformed = pa.array([record.malformed for record in records], pa.string())
+            problems = pa.array([record.problem for record in records], pa.string())
+        # Careful reading may have taken further lines, to complete its last record.
+        next_line += len(lines)
+        on_rows(len(numbers))
+        texts = [columns[position] for position in positions]
+        yield pa.RecordBatch.from_arrays([numbers, malformed, problems, *texts], schema=_batch_schema(names))
 
 
-def _records(
-    stream: TextIO, separator: str, width: int
-) -> Iterator[tuple[int, list[str] | None, str | None, str | None]]:
-    """Records after the header: (line, fields, None, None), or (line, None, raw line, problem) for a malformed one.
+def _plain_columns(lines: list[str], separator: str, width: int) -> list[pa.Array] | None:
+    """Columns of lines without quotes that all have the right number of fields; None for any others."""
+    text = "".join(lines)
+    if '"' in text:
+        return None
+    names = [str(number) for number in range(width)]
+    try:
+        table = pa_csv.read_csv(
+            io.BytesIO(text.encode()),
+            read_options=pa_csv.ReadOptions(use_threads=False, column_names=names),
+            parse_options=pa_csv.ParseOptions(delimiter=separator, quote_char=False),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    # Blank lines are skipped; then lines and records do not correspond.
+    return [column.combine_chunks() for column in table.columns] if table.num_rows == len(lines) else None
 
-    A record that cannot be split condemns its first line only: reading goes on with the next line, so that a quote
-    that never closes costs one row and not the rest of the file. Blank lines are no records.
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    line_no: int
+    fields: list[str] | None = None
+    malformed: str | None = None
+    problem: str | None = None
+
+
+def _careful_records(
+    lines: list[str], first_line: int, separator: str, width: int, stream: TextIO
+) -> Iterator[_Record]:
+    """Records of lines that may be blank, malformed or part of a record; lines are added to end the last.
+
+    A record that cannot be split condemns its first line only and reading goes on with the next line, so that
+    a quote that never closes costs one row and not the rest of the file. Blank lines are no records.
     """
-    consumed: list[str] = []
-    waiting: deque[str] = deque()
+    start = end = 0
 
     def feed() -> Iterator[str]:
-        while line := (waiting.popleft() if waiting else stream.readline()):
-            consumed.append(line)
-            yield line
+        nonlocal end
+        while end < len(lines) or _take_line(stream, lines):
+            end += 1
+            yield lines[end - 1]
 
-    def new_reader() -> Iterator[list[str]]:
-        return csv.reader(feed(), delimiter=separator, strict=True)
-
-    stream.readline()
-    line_no = 2
-    reader = new_reader()
-    while True:
-        consumed.clear()
+    reader = csv.reader(feed(), delimiter=separator, strict=True)
+    while start < len(lines):
         problem = None
-        fields: list[str] = []
         try:
             fields = next(reader)
-        except StopIteration:
-            return
+            if fields and len(fields) != width:
+                problem = f"{len(fields)} fields where the header has {width}"
         except csv.Error as error:
             problem = f"the line cannot be split: {error}"
-        if not problem and not fields:
-            line_no += len(consumed)
-            continue
-        if not problem and len(fields) == width:
-            yield line_no, fields, None, None
-            line_no += len(consumed)
-            continue
-        first = consumed[0].rstrip("\r\n")
-        waiting.extendleft(reversed(consumed[1:]))
-        reader = new_reader()
-        yield line_no, None, first, problem or f"{len(fields)} fields where the header has {width}"
-        line_no += 1
+        if problem:
+            yield _Record(first_line + start, malformed=lines[start].rstrip("\r\n"), problem=problem)
+            end = start + 1
+            reader = csv.reader(feed(), delimiter=separator, strict=True)
+        elif fields:
+            yield _Record(first_line + start, fields=fields)
+        start = end
+
+
+def _take_line(stream: TextIO, lines: list[str]) -> bool:
+    line = stream.readline()
+    if line:
+        lines.append(line)
+    return bool(line)

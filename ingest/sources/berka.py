@@ -1,13 +1,14 @@
 """The Berka bank (PKDD'99 discovery challenge): its eight files as canonical Parquet.
 
 Decisions, each checked against the published files:
-- Every outgoing transfer equals a standing order of its account in amount and recipient, so none of them counts as an act of the
-  customer: they are `standing_order`, or `loan_payment` where the symbol is UVER. A symbol decides before the operation does.
-- `order` has no dates and `loan.status` is of the end of 1998: both would leak the future and neither is loaded. The same
-  holds for the district statistics; of a district only its name and region are kept.
-- Transactions of one day have no order. The closing balance of a day is the balance that no other transaction of that day starts
-  from (balance - signed amount, to 0.11 CZK because interest is rounded). Where that does not single one out, it is
-  the balance nearest to the closing balance before plus what the day moved.
+- Every outgoing transfer equals a standing order of its account in amount and recipient, so none of them
+  counts as an act of the customer: they are `standing_order`, or `loan_payment` where the symbol is UVER. A
+  symbol decides before the operation does.
+- `order` has no dates and `loan.status` is of the end of 1998: both would leak the future and neither is
+  loaded. The same holds for the district statistics; of a district only its name and region are kept.
+- Transactions of one day have no order. The closing balance of a day is the balance that no other transaction
+  of that day starts from (balance - signed amount, to 0.11 CZK because interest is rounded). Where that does
+  not single one out, it is the balance nearest to the closing balance before plus what the day moved.
 - A month-end balance exists for each whole month of the data, from the account's first transaction on.
 """
 
@@ -84,7 +85,8 @@ _ENTITIES = {
             case when is_female then 'female' else 'male' end as sex,
             first_accounts.opened_on,
             strptime(
-                '19' || birth_number[1:2] || lpad((birth_number[3:4]::integer % 50)::varchar, 2, '0') || birth_number[5:6],
+                '19' || birth_number[1:2] || lpad((birth_number[3:4]::integer % 50)::varchar, 2, '0')
+                || birth_number[5:6],
                 '%Y%m%d'
             )::date as birth_date
         from births left join first_accounts using (client_id)
@@ -96,14 +98,18 @@ _ENTITIES = {
         select product_id, product_name, product_family, {CURRENCY}
         from (values
             ('current_account', 'Current account', 'current'), ('loan', 'Loan', 'loan'),
-            ('card_junior', 'Junior card', 'card'), ('card_classic', 'Classic card', 'card'), ('card_gold', 'Gold card', 'card')
+            ('card_junior', 'Junior card', 'card'), ('card_classic', 'Classic card', 'card'),
+            ('card_gold', 'Gold card', 'card')
         ) as products (product_id, product_name, product_family)""",
     "accounts": f"""
-        select account_id, 'current_account' as product_id, district_id as branch_id, {CURRENCY}, opened_on from accounts""",
+        select account_id, 'current_account' as product_id, district_id as branch_id, {CURRENCY}, opened_on
+        from accounts""",
     "account_holders": """
         select
             disp.account_id, disp.client_id as customer_id,
-            case disp.type when 'OWNER' then 'owner' when 'DISPONENT' then 'authorised_user' else disp.type end as holder_role,
+            case disp.type
+                when 'OWNER' then 'owner' when 'DISPONENT' then 'authorised_user' else disp.type
+            end as holder_role,
             accounts.opened_on as valid_from
         from disp left join accounts using (account_id)
         order by disp.rowid""",
@@ -129,7 +135,9 @@ _ENTITIES = {
         )
         select
             trans_id as transaction_id, account_id, booked_on,
-            case when type = 'PRIJEM' then 'credit' when type in ('VYDAJ', 'VYBER') then 'debit' else type end as direction,
+            case
+                when type = 'PRIJEM' then 'credit' when type in ('VYDAJ', 'VYBER') then 'debit' else type
+            end as direction,
             amount, {CURRENCY}, transaction_type,
             case
                 when operation is null or transaction_type in ('interest', 'fee', 'penalty') then 'system'
@@ -160,7 +168,8 @@ _ENTITIES = {
                 *,
                 coalesce(
                     last_value(case when len(candidates) = 1 then candidates[1] end ignore nulls) over (
-                        partition by account_id order by booked_on rows between unbounded preceding and 1 preceding
+                        partition by account_id order by booked_on
+                        rows between unbounded preceding and 1 preceding
                     ), 0
                 ) + moved as expected
             from days
@@ -168,15 +177,18 @@ _ENTITIES = {
         closings as (
             select
                 account_id, booked_on,
-                list_min([struct_pack(distance := abs(c - expected), balance := c) for c in candidates]).balance
-                    as balance_amount
+                list_min(
+                    [struct_pack(distance := abs(c - expected), balance := c) for c in candidates]
+                ).balance as balance_amount
             from expected
         ),
         months as (
             select
                 account_id,
-                unnest(generate_series(last_day(min(booked_on))::timestamp, (select max(booked_on) from postings)::timestamp, interval 1 month))
-                    as some_day
+                unnest(generate_series(
+                    date_trunc('month', min(booked_on)), (select max(booked_on) from postings),
+                    interval 1 month
+                )) as some_day
             from postings group by account_id
         ),
         month_ends as (
@@ -190,11 +202,13 @@ _ENTITIES = {
         order by month_ends.account_id, month_ends.balance_on""",
     "loans": f"""
         select
-            loan_id, account_id, {_DATE.format("date")} as granted_on, amount::decimal(18, 2) as principal_amount,
-            {CURRENCY}, duration::integer as term_months
+            loan_id, account_id, {_DATE.format("date")} as granted_on,
+            amount::decimal(18, 2) as principal_amount, {CURRENCY}, duration::integer as term_months
         from loan order by rowid""",
     "cards": f"""
-        select card.card_id, disp.account_id, card.type as card_type, {_DATE.format("card.issued")} as issued_on
+        select
+            card.card_id, disp.account_id, card.type as card_type,
+            {_DATE.format("card.issued")} as issued_on
         from card left join disp using (disp_id)
         order by card.rowid""",
 }
@@ -247,7 +261,7 @@ def last_date(files: Mapping[str, Path]) -> date:
 
 
 def convert(files: Mapping[str, Path], folder: Path) -> dict[str, Path]:
-    """Write one Parquet file an entity into `folder`; entity to file. Memory is bounded, larger work spills to `folder`.
+    """Write one Parquet file an entity into `folder` and return entity to file, with memory of at most 1 GB.
 
     Raises IngestError naming the file that cannot be read.
     """
@@ -286,8 +300,8 @@ def _open_tables(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path
         try:
             connection.execute(
                 f"""create table "{table}" as select * from read_csv(
-                    '{str(path).replace("'", "''")}', delim = '{layout.separator}', quote = '"', header = true,
-                    auto_detect = false, columns = {names}
+                    '{str(path).replace("'", "''")}', delim = '{layout.separator}', quote = '"',
+                    header = true, auto_detect = false, columns = {names}
                 )"""
             )
         except duckdb.Error as error:
