@@ -27,6 +27,6 @@ with DAG(
     chain(
         CommandLine(task_id="init", bash_command=commands.init()),
         CommandLine(task_id="start_run", bash_command=commands.start_run("training"), do_xcom_push=True),
-        CommandLine(task_id="panel", bash_command=commands.dbt_layer("training")),
+        CommandLine(task_id="panel", bash_command=commands.dbt_layer("training"), final=(1,)),
         CommandLine(task_id="train", bash_command=commands.churn("train")),
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 _STARTED = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")
 _STATE = re.compile(r"Task instance state updated .*new_state=(\w+)")
 _OUTPUT = re.compile(r"^\S+ \[\w+ *\] (.*?)\s*\[airflow\.task\.hooks\.[\w.]+SubprocessHook\]")
-_ALERT = re.compile(r"(Keepwell: .*?)\s+\[keepwell_dags\.alerts\]")
 # The hook's own words around the output of the command.
 _HOOK = re.compile(r"^(Tmp dir root location|Running command|Output:|Command exited with|Sending SIGTERM)")
 KEPT_LINES = 30
@@ -47,11 +46,9 @@ class DagLog:
         if state := _STATE.search(line):
             self._current.state = state[1]
             return self._current
-        if output := _OUTPUT.match(line):
-            if output[1].strip() and not _HOOK.match(output[1]):
-                self._current.lines.append(output[1])
-        elif alert := _ALERT.search(line):
-            self._current.lines.append(alert[1])
+        output = _OUTPUT.match(line)
+        if output and output[1].strip() and not _HOOK.match(output[1]):
+            self._current.lines.append(output[1])
         return None
 
     @property

@@ -23,7 +23,8 @@ if "start-run" in sys.argv:
     print("run_20261031_01")
 if sys.argv[1] == "build" and os.environ.get("RESULTS"):
     folder = sys.argv[sys.argv.index("--target-path") + 1]
-    open(os.path.join(folder, "run_results.json"), "w").write(os.environ["KEEPWELL_PG_PASSWORD"])
+    open(os.path.join(folder, "run_results.json"), "w").write(os.environ["RESULTS"])
+    open(os.path.join(folder, "password"), "w").write(os.environ["KEEPWELL_PG_PASSWORD"])
 command, code = os.environ.get("FAIL", "none 0").split()
 sys.exit(int(code) if command in sys.argv else 0)
 """
@@ -121,26 +122,31 @@ def test_dbt_is_recorded_and_its_environment_stays_secret(run: Run, tmp_path: Pa
         + ["--gate", "marts", "--results", f"{folder}/run_results.json"]
     ]
     # dbt got the password, nobody else saw it.
-    assert (folder / "run_results.json").read_text() == "hush hush"
+    assert (folder / "password").read_text() == "hush hush"
     assert "hush" not in done.stdout + done.stderr
 
 
-def test_a_failed_dbt_is_recorded_and_fails_the_task(run: Run) -> None:
-    done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="yes", FAIL="build 1")
-    assert done.returncode == 1
+@pytest.mark.parametrize(
+    ("results", "code"), [('{"status": "fail"}', 1), ('{"status": "error"}', 75), ('{"status": "warn"}', 75)]
+)
+def test_a_failed_dbt_is_recorded_and_only_a_failed_test_is_a_verdict(
+    run: Run, results: str, code: int
+) -> None:
+    done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS=results, FAIL="build 1")
+    assert done.returncode == code
     assert calls[-1][2] == "record-dbt"
 
 
 def test_results_of_an_earlier_dbt_are_not_recorded_again(run: Run) -> None:
-    run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="yes")
+    run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS='{"status": "fail"}')
     done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", FAIL="build 2")
-    assert done.returncode == 2
+    assert done.returncode == 75
     assert [call[0] for call in calls] == ["-m", "build"]
 
 
 def test_results_that_cannot_be_recorded_fail_the_task(run: Run) -> None:
-    done, _ = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="yes", FAIL="record-dbt 1")
-    assert done.returncode == 1
+    done, _ = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="{}", FAIL="record-dbt 2")
+    assert done.returncode == 2
 
 
 def test_dbt_is_not_started_without_its_environment(run: Run) -> None:
