@@ -53,16 +53,17 @@ def tier_pyramid(published: Published) -> str:
         }
         for row in published.tiers
     ]
+    widest = max(row["count_customers"] for row in published.tiers)
     base = alt.Chart(_data(rows)).encode(y=_names("tier", rows))
     bars = base.mark_bar(height={"band": 0.94}, cornerRadius=2).encode(
-        x=alt.X("from:Q", axis=None, scale=alt.Scale(nice=False, padding=0)),
+        x=alt.X("from:Q", axis=None, scale=alt.Scale(domain=[-widest / 2, widest], nice=False)),
         x2="to:Q",
         color=_colours("key", TIER_COLOURS),
         description="words:N",
     )
     # Beside the bar, not on it: the top of a pyramid is too narrow for a number.
     words = base.mark_text(align="left", dx=6, color=INK, fontWeight="bold").encode(x="to:Q", text="words:N")
-    return _svg(bars + words, height=170, width=WIDTH - 100, name="tier-pyramid")
+    return _svg(bars + words, height=170, name="tier-pyramid")
 
 
 def rfm_heat_map(published: Published) -> str:
@@ -112,11 +113,11 @@ def segment_bars(published: Published) -> str:
     ]
     base = alt.Chart(_data(rows)).encode(
         y=_names("segment", rows),
-        x=alt.X("count:Q", axis=None),
+        x=alt.X("count:Q", axis=None, scale=_room_for_words("count", rows)),
     )
     bars = base.mark_bar(color=ACCENT_2, cornerRadiusEnd=2).encode(description="words:N")
     words = base.mark_text(align="left", dx=4, color=INK).encode(text="words:N")
-    return _svg(bars + words, height=24 * len(rows), width=WIDTH - 110, name="segments")
+    return _svg(bars + words, height=24 * len(rows), width=WIDTH - 70, name="segments")
 
 
 def churn_by_tier(published: Published) -> str:
@@ -135,12 +136,17 @@ def churn_by_tier(published: Published) -> str:
         if row["value_tier"] in rates
     ]
     base = alt.Chart(_data(rows)).encode(y=_names("tier", rows))
-    rate = alt.X("rate:Q", title="Churn rate, annualised", axis=_percent_axis())
+    rate = alt.X(
+        "rate:Q",
+        title="Churn rate, annualised",
+        axis=_percent_axis(),
+        scale=_room_for_words("widest", [{"widest": max(row["rate"], row["plan"] or 0)} for row in rows]),
+    )
     bars = base.mark_bar(height={"band": 0.6}, cornerRadiusEnd=2).encode(
         x=rate, color=_colours("key", TIER_COLOURS), description="words:N"
     )
     words = base.mark_text(align="left", dx=8, color=INK, fontWeight="bold").encode(x=rate, text="words:N")
-    plan = base.mark_tick(color=ALERT, thickness=3, height={"band": 0.9}).encode(
+    plan = base.mark_tick(color=ALERT, opacity=1, thickness=3, height={"band": 0.9}).encode(
         x=alt.X("plan:Q"), description="plan_words:N"
     )
     return _svg(bars + plan + words, height=170, name="churn-by-tier")
@@ -232,10 +238,13 @@ def rejected_bars(published: Published) -> str:
         }
         for row in published.rejected[:12]
     ]
-    base = alt.Chart(_data(rows)).encode(y=_names("what", rows), x=alt.X("count:Q", axis=None))
+    base = alt.Chart(_data(rows)).encode(
+        y=_names("what", rows),
+        x=alt.X("count:Q", axis=None, scale=_room_for_words("count", rows)),
+    )
     bars = base.mark_bar(color=ACCENT_3, cornerRadiusEnd=2).encode(description="words:N")
     words = base.mark_text(align="left", dx=4, color=INK).encode(text="words:N")
-    return _svg(bars + words, height=24 * len(rows), width=WIDTH - 130, name="rejected")
+    return _svg(bars + words, height=24 * len(rows), width=WIDTH - 90, name="rejected")
 
 
 def bilingual(english: str, chinese: str) -> str:
@@ -250,9 +259,15 @@ def _data(rows: list[dict[str, Any]]) -> alt.InlineData:
 def _names(field: str, rows: list[dict[str, Any]]) -> alt.Y:
     """A vertical axis of names in the order of the rows."""
     order = [row[field] for row in rows]
-    return alt.Y(
-        f"{field}:N", title=None, sort=order, axis=alt.Axis(domain=False, ticks=False, labelLimit=220)
-    )
+    # Vega measures text with a font that the reader's browser may not have: leave room for a wider one.
+    room = max(sum(8.2 if letter.isascii() else 13.5 for letter in name) for name in order) + 8
+    axis = alt.Axis(domain=False, ticks=False, labelLimit=260, labelPadding=6, minExtent=room)
+    return alt.Y(f"{field}:N", title=None, sort=order, axis=axis)
+
+
+def _room_for_words(field: str, rows: list[dict[str, Any]]) -> alt.Scale:
+    """A scale that leaves the end of the longest bar free for the words beside it."""
+    return alt.Scale(domain=[0, max(row[field] for row in rows) * 1.3 or 1], nice=False)
 
 
 def _percent_axis() -> alt.Axis:
@@ -291,13 +306,12 @@ def for_page(svg: str, name: str) -> str:
     """An SVG of Vega's, made a guest in an HTML page: scaling, styled by it, its marks with titles."""
     for colour, variable in VARIABLES.items():
         svg = svg.replace(f'"{colour}"', f'"{variable}"')
-    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    # Vega numbers its ids through the life of the process: counted anew, the same plot is the same text.
+    for number, found in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg)), start=1):
+        svg = re.sub(rf'(\bid="|href="#|url\(#){re.escape(found)}\b', rf"\g<1>{name}-{number}", svg)
     svg = re.sub(
-        r'<(path|text|line|rect) aria-label="([^"]*)" role="graphics-symbol"([^>]*?)(/>|>)',
-        lambda mark: (
-            f'<{mark[1]} class="mark"{mark[3]}><title>{mark[2]}</title>'
-            + (f"</{mark[1]}>" if mark[4] == "/>" else "")
-        ),
+        r'<(path|line|rect) aria-label="([^"]*)" role="graphics-symbol"([^>]*?)/>',
+        r'<\1 class="mark"\3><title>\2</title></\1>',
         svg,
     )
     # The figure around it has the caption and, beside it, the numbers as a table.

@@ -78,7 +78,7 @@ def read(wh: Warehouse) -> Published:
         score_bins=_rows(wh, SCORE_HISTOGRAM, day),
         risk_bands=_rows(wh, RISK_BANDS, day),
         training=training,
-        gains=_gains(training),
+        gains=gains_of(training),
         batches=_rows(wh, BATCHES),
         rejected=_rows(wh, REJECTED),
         tests=_rows(wh, TESTS, [publication["run_id"]]),
@@ -234,7 +234,7 @@ def _training(wh: Warehouse, model_version: str | None) -> Row | None:
     return rows[0] if rows else None
 
 
-def _gains(training: Row | None) -> list[Row]:
+def gains_of(training: Row | None) -> list[Row]:
     """The deciles of the out-of-time test, riskiest first; empty when the metrics do not hold them."""
     try:
         metrics = json.loads((training or {}).get("metrics") or "{}")

@@ -45,7 +45,6 @@ def render(published: Published) -> str:
         tier_rows=tier_rows(published),
         plan=plots.PLAN_CHURN,
         no_scores=why_no_scores(published),
-        percentages=[step / 100 for step in range(0, 101, 10)],
     )
 
 

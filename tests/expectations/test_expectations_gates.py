@@ -241,7 +241,8 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
             "update R.fct_churn_scores set churn_probability = null, risk_decile = null, risk_band = null,"
             " model_version = null where customer_id = 'C002'": (
                 "every_score_has_a_churn_probability every_score_has_a_risk_decile "
-                "every_score_has_a_risk_band every_score_has_a_model_version the_model_of_the_scores_has_a_training_run",
+                "every_score_has_a_risk_band every_score_has_a_model_version "
+                "the_model_of_the_scores_has_a_training_run",
                 "",
             ),
             "update R.fct_churn_scores set risk_decile = 11 where customer_id = 'C003'": (
