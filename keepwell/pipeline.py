@@ -41,7 +41,7 @@ class Pipeline:
         with self.console.status("Airflow: configuration and database"):
             self.airflow.prepare()
         for dag_id in self._due():
-            self._run_dag(dag_id)
+            self.run_dag(dag_id)
         self._summary()
 
     def _due(self) -> list[str]:
@@ -71,7 +71,7 @@ class Pipeline:
             raise PipelineError("The summary failed; see above.")
         print(f"Report: {self.request.settings.report_dir / 'report.html'}")
 
-    def _run_dag(self, dag_id: str) -> None:
+    def run_dag(self, dag_id: str) -> None:
         """Raises PipelineError with the last lines of the task that failed."""
         path = self._log_path(dag_id)
         conf = json.dumps(
