@@ -70,7 +70,7 @@ def read_panel(wh: Warehouse, run: Run, params: Params) -> pd.DataFrame:
     """
     relation = f"{run.run_id}.churn_panel"
     if not wh.exists(relation):
-        raise InputError(f"{relation} does not exist; build it first: dbt build --select training")
+        raise InputError(f"{relation} does not exist; build it first: dbt build --selector training")
     present = list(wh.column_types(relation))
     check_columns(
         present,
