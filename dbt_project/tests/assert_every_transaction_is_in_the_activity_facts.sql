@@ -1,4 +1,4 @@
--- By batch, as many postings in the facts as transactions in raw.
+-- By batch, as many postings in each of the facts as transactions in raw.
 with
 
 transactions as (
@@ -9,18 +9,30 @@ transactions as (
     group by batch_id
 ),
 
-postings as (
+activity as (
     select
         batch_id,
         sum(count_postings) as count_postings
-    from {{ ref('fct_account_activity_daily') }}
+    from {{ ref('fct_customer_activity_daily') }}
+    group by batch_id
+),
+
+flows as (
+    select
+        batch_id,
+        sum(count_postings) as count_postings
+    from {{ ref('fct_account_flows_daily') }}
     group by batch_id
 )
 
 select
     transactions.batch_id,
     transactions.count_transactions,
-    postings.count_postings
+    activity.count_postings as count_in_activity,
+    flows.count_postings as count_in_flows
 from transactions
-left join postings on transactions.batch_id = postings.batch_id
-where coalesce(postings.count_postings, 0) != transactions.count_transactions
+left join activity on transactions.batch_id = activity.batch_id
+left join flows on transactions.batch_id = flows.batch_id
+where
+    coalesce(activity.count_postings, 0) != transactions.count_transactions
+    or coalesce(flows.count_postings, 0) != transactions.count_transactions

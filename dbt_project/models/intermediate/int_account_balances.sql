@@ -65,17 +65,19 @@ flows as (
         facts.account_id,
         observations.observed_on,
         observations.known_by_on,
-        facts.sum_net_flow_account_currency as flow,
+        facts.sum_net_flow as flow,
         observations.outcome_days,
         observations.lag_days,
         facts.activity_date,
         {{ days_between('facts.activity_date', 'observations.observed_on') }} as days_ago
     from observations
-    inner join {{ ref('fct_account_activity_daily') }} as facts
+    inner join {{ ref('fct_account_flows_daily') }} as facts
         on
             observations.observed_on >= facts.activity_date
-            and {{ add_days('observations.observed_on', '-observations.lag_days - observations.outcome_days - 90') }}
-            < facts.activity_date
+            and facts.activity_date > least(
+                {{ add_days('observations.observed_on', -180) }},
+                {{ add_days('observations.observed_on', '-observations.lag_days - observations.outcome_days') }}
+            )
             and observations.known_by_on >= facts.known_date
 ),
 

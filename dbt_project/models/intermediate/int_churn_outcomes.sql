@@ -34,36 +34,76 @@ closures as (
         relationships.last_closed_on
 ),
 
-silences as (
+{#
+    No act for `silence_days`. A silence that begins in the period, which is shorter than that, follows the last act of
+    `silence_days` or more before the observed day, unless the customer acted within `silence_days` of it. Who was never
+    seen to act counts from the opening, or from where our sight begins: the data, the window.
+#}
+sightings as (
     select
-        silences.customer_id,
-        max(
-            case
-                when
-                    silences.silent_on <= observations.started_on
-                    and (silences.ended_on is null or silences.ended_on > observations.started_on)
-                    then 1
-                else 0
-            end
-        ) = 1 as is_silent_at_start,
-        silences.observed_on,
-        silences.known_by_on,
-        min(
-            case
-                when
-                    silences.silent_on > observations.started_on
-                    and silences.silent_on <= observations.outcome_from_on
-                    then silences.silent_on
-            end
-        ) as silent_in_gap_on,
-        min(case when silences.silent_on > observations.outcome_from_on then silences.silent_on end)
-            as silent_in_outcome_on
-    from {{ ref('int_customer_silences') }} as silences
+        relationships.customer_id,
+        observations.started_on,
+        observations.outcome_from_on,
+        observations.silence_days,
+        greatest(
+            relationships.first_opened_on,
+            {{ add_days('observations.data_started_on', -1) }},
+            observations.looked_back_to
+        ) as in_sight_from_on,
+        windows.last_act_by_start_on,
+        windows.last_act_before_silence_on,
+        windows.first_act_after_silence_on,
+        observations.observed_on,
+        observations.known_by_on
+    from {{ ref('int_customer_relationships') }} as relationships
     inner join observations
         on
-            silences.observed_on = observations.observed_on
-            and silences.known_by_on = observations.known_by_on
-    group by silences.customer_id, silences.observed_on, silences.known_by_on
+            relationships.observed_on = observations.observed_on
+            and relationships.known_by_on = observations.known_by_on
+    left join {{ ref('int_customer_windows') }} as windows
+        on
+            relationships.customer_id = windows.customer_id
+            and relationships.observed_on = windows.observed_on
+            and relationships.known_by_on = windows.known_by_on
+),
+
+silent_days as (
+    select
+        sightings.*,
+        sightings.started_on >= {{
+            add_days(
+                'coalesce(sightings.last_act_by_start_on, sightings.in_sight_from_on)',
+                'sightings.silence_days'
+            )
+        }} as is_silent_at_start,
+        {{
+            add_days(
+                'coalesce(sightings.last_act_before_silence_on, sightings.in_sight_from_on)',
+                'sightings.silence_days'
+            )
+        }} as silent_from_on
+    from sightings
+),
+
+unbroken as (
+    select
+        *,
+        case when coalesce(first_act_after_silence_on > silent_from_on, true) then silent_from_on end
+            as silent_on
+    from silent_days
+),
+
+silences as (
+    select
+        customer_id,
+        is_silent_at_start,
+        observed_on,
+        known_by_on,
+        case when silent_on > started_on and silent_on <= outcome_from_on then silent_on end
+            as silent_in_gap_on,
+        case when silent_on > outcome_from_on and silent_on <= observed_on then silent_on end
+            as silent_in_outcome_on
+    from unbroken
 ),
 
 forms as (
@@ -76,7 +116,7 @@ forms as (
         observations.counts_balance_drain,
         observations.counts_silence,
         observations.is_mature,
-        coalesce(silences.is_silent_at_start, false) as is_silent_at_start,
+        silences.is_silent_at_start,
         closures.is_closure_voluntary,
         case
             {# Balances before the data begin are unknown. #}

@@ -13,7 +13,7 @@ churn_policy as (
 
 first_activity as (
     select min(activity_date) as data_started_on
-    from {{ ref('fct_account_activity_daily') }}
+    from {{ ref('fct_customer_activity_daily') }}
 ),
 
 snapshots as (
@@ -68,7 +68,9 @@ final as (
         churn_policy.counts_account_closure,
         churn_policy.counts_balance_drain,
         churn_policy.counts_silence,
-        first_activity.data_started_on
+        first_activity.data_started_on,
+        {# A year before the start of the churn period: the tier at the start is read too. #}
+        {{ add_days('observations.observed_on', '-observations.lag_days - 365') }} as looked_back_to
     from observations
     inner join churn_policy on observations.as_of_date = churn_policy.as_of_date
     cross join first_activity
