@@ -96,7 +96,7 @@ def rfm_heat_map(published: Published) -> str:
     # Fixed colours: the cells keep theirs in the dark too.
     counts = base.mark_text(fontSize=12).encode(
         text=alt.Text("count:Q", format=",d"),
-        color=alt.condition("datum.m > 3", alt.value("#ffffff"), alt.value("#10242b")),
+        color=alt.condition("datum.m > 3.4", alt.value("#ffffff"), alt.value("#10242b")),
     )
     return _svg(cells + counts, height=250, width=WIDTH - 20, name="rfm-heat-map")
 

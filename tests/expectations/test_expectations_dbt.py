@@ -76,12 +76,12 @@ def test_tests_and_failed_models_are_read(results: Path) -> None:
 
 
 def test_recording_replaces_the_gate_and_shows_what_failed(
-    bank: Settings, results: Path, capfd: pytest.CaptureFixture[str]
+    duckdb_bank: Settings, results: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     command = ["record-dbt", "--run", RUN, "--gate", "facts", "--results", str(results)]
     assert main(command) == 0
     assert main(command) == 0
-    with open_warehouse(bank) as wh:
+    with open_warehouse(duckdb_bank) as wh:
         rows = wh.query("select * from ops.test_results where tool = 'dbt' order by test_name").to_pylist()
     assert [row["test_name"] for row in rows] == ["assert_totals", "edges", "fct_x", "grain_fct_y", "late"]
     assert {(row["run_id"], row["gate"], str(row["as_of_date"])) for row in rows} == {

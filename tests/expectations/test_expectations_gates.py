@@ -298,12 +298,12 @@ def test_planted_rows_break_their_expectations_and_no_other(bank: Settings, suit
     assert code == (1 if errors else 0)
 
 
-def test_there_are_planted_rows_for_every_expectation(bank: Settings) -> None:
+def test_there_are_planted_rows_for_every_expectation(duckdb_bank: Settings) -> None:
     planted = {
         name for groups in PLANTED.values() for group in groups for names in group.values() for name in
         " ".join(names).split()
     }  # fmt: skip
-    with open_warehouse(bank) as wh:
+    with open_warehouse(duckdb_bank) as wh:
         run = read_run(wh, RUN)
         named = {
             expectation.meta["name"]

@@ -26,13 +26,13 @@ def recorded(settings: Settings) -> list[dict[str, object]]:
     return rows
 
 
-def test_a_gate_run_again_replaces_its_results_and_leaves_the_others(bank: Settings) -> None:
+def test_a_gate_run_again_replaces_its_results_and_leaves_the_others(duckdb_bank: Settings) -> None:
     assert main(["run", "--run", RUN, "--suite", "scores", "--suite", "marts"]) == 0
-    before = recorded(bank)
-    with open_warehouse(bank) as wh:
+    before = recorded(duckdb_bank)
+    with open_warehouse(duckdb_bank) as wh:
         wh.execute(f"update {RUN}.fct_customer_rfm set r_score = 7 where customer_id = 'C003'")
     assert main(["run", "--run", RUN, "--suite", "marts"]) == 1
-    after = recorded(bank)
+    after = recorded(duckdb_bank)
     keys = ("gate", "test_name", "relation", "severity", "tool", "as_of_date")
     assert [[row[key] for key in keys] for row in after] == [[row[key] for key in keys] for row in before]
     assert [row["test_name"] for row in after if row["status"] == "fail"] == ["r_score_is_between_0_and_5"]
@@ -60,40 +60,42 @@ def test_no_value_of_a_customer_is_written_down_or_shown(
         assert secret not in shown
 
 
-def test_a_message_on_counts_of_the_bank_shows_the_counts(bank: Settings) -> None:
-    with open_warehouse(bank) as wh:
+def test_a_message_on_counts_of_the_bank_shows_the_counts(duckdb_bank: Settings) -> None:
+    with open_warehouse(duckdb_bank) as wh:
         wh.execute(f"delete from {RUN}.fct_churn_scores where customer_id = 'C006'")
     assert main(["run", "--run", RUN, "--suite", "scores"]) == 1
-    failed = [row for row in recorded(bank) if row["status"] == "fail"]
+    failed = [row for row in recorded(duckdb_bank) if row["status"] == "fail"]
     assert [(row["test_name"], row["failures"], row["message"]) for row in failed] == [
         ("every_eligible_customer_is_scored", 1, "1 of 1 rows: 26 against 27")
     ]
 
 
-def test_a_missing_mart_is_an_error_that_names_it(bank: Settings, capfd: pytest.CaptureFixture[str]) -> None:
-    with open_warehouse(bank) as wh:
+def test_a_missing_mart_is_an_error_that_names_it(
+    duckdb_bank: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with open_warehouse(duckdb_bank) as wh:
         wh.execute(f"drop table {RUN}.fct_churn_scores")
     assert main(["run", "--run", RUN, "--suite", "scores"]) == 1
-    found = recorded(bank)
+    found = recorded(duckdb_bank)
     assert {(row["status"], row["severity"]) for row in found} == {("error", "error")}
     assert {row["message"] for row in found} == {f"not evaluated: {RUN}.fct_churn_scores does not exist"}
     assert "fct_churn_scores does not exist" in capfd.readouterr().err
 
 
-def test_an_expectation_that_cannot_be_evaluated_is_an_error(bank: Settings) -> None:
-    with open_warehouse(bank) as wh:
+def test_an_expectation_that_cannot_be_evaluated_is_an_error(duckdb_bank: Settings) -> None:
+    with open_warehouse(duckdb_bank) as wh:
         wh.execute(f"alter table {RUN}.fct_kpis drop column unit")
     assert main(["run", "--run", RUN, "--suite", "marts"]) == 1
-    found = [row for row in recorded(bank) if row["relation"] == f"{RUN}.fct_kpis"]
+    found = [row for row in recorded(duckdb_bank) if row["relation"] == f"{RUN}.fct_kpis"]
     assert found
     assert {row["status"] for row in found} == {"error"}
 
 
-def test_a_run_without_tables_does_not_pass(bank: Settings) -> None:
-    with open_warehouse(bank) as wh:
+def test_a_run_without_tables_does_not_pass(duckdb_bank: Settings) -> None:
+    with open_warehouse(duckdb_bank) as wh:
         wh.execute(f"drop schema {RUN} cascade")
     assert main(["run", "--run", RUN, "--suite", "marts"]) == 1
-    statuses = {row["test_name"]: row["status"] for row in recorded(bank)}
+    statuses = {row["test_name"]: row["status"] for row in recorded(duckdb_bank)}
     assert statuses["the_run_has_tables"] == "fail"
     assert "pass" not in {
         status for name, status in statuses.items() if name != "no_table_of_the_run_has_a_personal_column"
@@ -127,7 +129,7 @@ def test_arrival_looks_only_at_batches_that_no_publication_has_covered(
     ],
 )
 def test_an_unknown_run_is_one_clear_message(
-    bank: Settings, capfd: pytest.CaptureFixture[str], arguments: list[str], says: str
+    duckdb_bank: Settings, capfd: pytest.CaptureFixture[str], arguments: list[str], says: str
 ) -> None:
     assert main(arguments) == 2
     error = capfd.readouterr().err
@@ -136,12 +138,14 @@ def test_an_unknown_run_is_one_clear_message(
 
 
 def test_the_command_line_exits_as_the_gate_says_and_is_quiet_otherwise(
-    bank: Settings, environment: dict[str, str]
+    duckdb_bank: Settings, make_environment: Callable[[Settings], dict[str, str]]
 ) -> None:
-    with open_warehouse(bank) as wh:
+    with open_warehouse(duckdb_bank) as wh:
         wh.execute(f"update {RUN}.fct_churn_scores set risk_decile = 0 where customer_id = 'C003'")
     command = [sys.executable, "-m", "expectations", "run", "--run", RUN, "--suite", "scores"]
-    finished = subprocess.run(command, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True)
+    finished = subprocess.run(
+        command, env=make_environment(duckdb_bank), cwd=PROJECT_ROOT, capture_output=True, text=True
+    )
     assert finished.returncode == 1
     assert finished.stdout == ""
     assert "risk_deciles_are_1_to_10" in finished.stderr
