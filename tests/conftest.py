@@ -41,6 +41,10 @@ def cluster(short_dir: Path) -> Iterator[embedded.Address]:
     embedded.up(folder, "keepwell_tests")
     address = embedded.running(folder)
     assert address is not None
+    with open_warehouse(Settings(home=short_dir, url=address.url("postgres"))) as server:
+        # Databases come and go by the hundred, and none has to outlive a power cut.
+        server.execute("alter system set fsync = off")
+        server.query("select pg_reload_conf() as is_reloaded")
     yield address
     embedded.down(folder)
 

@@ -138,6 +138,8 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
             connection = duckdb.connect(path, read_only=read_only)
             connection.execute("set TimeZone = 'UTC'")
+            # It would draw into the CSV on stdout.
+            connection.execute("set enable_progress_bar = false")
             return connection
         except duckdb.IOException as fault:
             if "lock" not in str(fault).lower():

@@ -177,3 +177,10 @@ def test_errors_are_plain(settings: Settings) -> None:
 def test_read_only_refuses_to_write(settings: Settings) -> None:
     with open_warehouse(settings, read_only=True) as wh, pytest.raises(WarehouseError, match=r"read.only"):
         wh.execute("create table raw.kept (a integer)")
+
+
+def test_duckdb_draws_no_progress_bar_into_the_output(duckdb_settings: Settings) -> None:
+    """It would appear in the CSV of every query that takes more than two seconds."""
+    with open_warehouse(duckdb_settings) as wh:
+        bar = wh.query("select current_setting('enable_progress_bar') as is_on")
+        assert bar["is_on"].to_pylist() == [False]

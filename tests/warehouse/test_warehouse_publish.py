@@ -285,28 +285,39 @@ def test_a_withdrawn_run_can_be_built_and_published_again(settings: Settings) ->
 
 def test_readers_keep_their_privileges_and_do_not_block_each_other(postgres_settings: Settings) -> None:
     """A reader that holds a view makes the publication wait, and other readers pass meanwhile."""
-    with open_warehouse(postgres_settings) as wh, open_warehouse(postgres_settings) as reader:
+    with (
+        open_warehouse(postgres_settings) as wh,
+        open_warehouse(postgres_settings) as reader,
+        open_warehouse(postgres_settings) as second_reader,
+    ):
         plant_source(wh)
         published(wh, BEFORE, "first")
         wh.execute("create role keepwell_test_bi")
+        wh.execute("grant select on marts.dim_customers to keepwell_test_bi")
+        run_id = plant_run(wh, DAY, "second")
+        publisher = threading.Thread(target=publish, args=(wh, run_id))
         try:
-            wh.execute("grant select on marts.dim_customers to keepwell_test_bi")
-            run_id = plant_run(wh, DAY, "second")
             reader.execute("begin")
             reader.query("select count(*) as n from marts.dim_customers")
-            publisher = threading.Thread(target=publish, args=(wh, run_id))
             publisher.start()
-            time.sleep(0.5)
-            with open_warehouse(postgres_settings) as second_reader:
-                assert shown(second_reader) == ["run_20261030_01"]
+            second_reader.execute("set statement_timeout to '10s'")
+            while not second_reader.query(
+                "select 1 as one from pg_stat_activity"
+                " where datname = current_database() and wait_event_type = 'Lock'"
+            ).num_rows:
+                assert publisher.is_alive()
+                time.sleep(0.05)
+            assert shown(second_reader) == ["run_20261030_01"]
             assert publisher.is_alive()
             reader.execute("commit")
-            publisher.join(timeout=10)
+            publisher.join(timeout=60)
             assert shown(reader) == [run_id]
             granted = reader.query(
                 "select has_table_privilege('keepwell_test_bi', 'marts.dim_customers', 'select') as ok"
             )
             assert granted["ok"].to_pylist() == [True]
         finally:
-            wh.execute("drop owned by keepwell_test_bi")
-            wh.execute("drop role keepwell_test_bi")
+            reader.execute("rollback")
+            publisher.join(timeout=60)
+            reader.execute("drop owned by keepwell_test_bi")
+            reader.execute("drop role keepwell_test_bi")

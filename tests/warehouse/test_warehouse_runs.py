@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
-import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -67,30 +67,21 @@ def test_a_key_belongs_to_one_kind_and_date(settings: Settings) -> None:
             start_run(wh, kind="daily", as_of_date=dt.date(2026, 10, 30), key="a", source=SOURCE)
 
 
-def test_two_processes_that_ask_at_once_get_two_runs(postgres_settings: Settings, make_environment) -> None:
+def test_those_who_ask_at_once_get_runs_of_their_own(postgres_settings: Settings) -> None:
     with open_warehouse(postgres_settings) as wh:
         plant_source(wh)
-    command = [
-        sys.executable,
-        "-m",
-        "warehouse",
-        "start-run",
-        "--kind",
-        "daily",
-        "--as-of",
-        "2026-10-31",
-        "--key",
-    ]
-    processes = [
-        subprocess.Popen(
-            [*command, key], env=make_environment(postgres_settings), stdout=subprocess.PIPE, text=True
-        )
-        for key in ("a", "b", "a")
-    ]
-    ids = [process.communicate(timeout=60)[0].strip() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
-    assert set(ids) == {"run_20261031_01", "run_20261031_02"}
-    assert ids[0] == ids[2]
+    keys = ["a", "b", "c", "a"]
+    at_once = threading.Barrier(len(keys))
+
+    def ask(key: str) -> str:
+        with open_warehouse(postgres_settings) as wh:
+            at_once.wait(timeout=30)
+            return start_run(wh, kind="daily", as_of_date=DAY, key=key, source=SOURCE)
+
+    with ThreadPoolExecutor(len(keys)) as threads:
+        ids = list(threads.map(ask, keys))
+    assert set(ids) == {"run_20261031_01", "run_20261031_02", "run_20261031_03"}
+    assert ids[0] == ids[3]
 
 
 def test_without_an_ingested_source_there_is_no_run(settings: Settings) -> None:
