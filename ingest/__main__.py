@@ -26,7 +26,7 @@ from ingest.errors import IngestError
 from ingest.loading import BatchResult, load
 from ingest.reading import EntityFile
 from ingest.sources import load_source, source_names
-from warehouse import Settings, WarehouseError, open_warehouse
+from warehouse import Settings, WarehouseError, open_warehouse, schema
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 OUTPUT = Console(highlight=False, soft_wrap=True)
@@ -93,6 +93,7 @@ def _ingest(options: argparse.Namespace) -> int:
             on_file=reporter.hashing,
         )
         with open_warehouse(settings) as wh:
+            schema.ensure(wh)
             results = load(
                 wh=wh,
                 settings=settings,

@@ -19,6 +19,8 @@ from ingest.contracts import Contract
 from ingest.reading import EntityFile, Layout, stage
 from ingest.rules import MASK, Arrival, Rule, masked_value, named_value, row_rules, typed_rows
 
+# What the scratch database may hold in memory; beyond it works on disk.
+SCRATCH_MEMORY = "512MB"
 APPEND_ROWS = 65_536
 # Keys asked of the warehouse at a time: few enough for it to look them up in an index.
 LOOKUP_KEYS = 50_000
@@ -58,7 +60,7 @@ class BatchCheck:
         self._connection = duckdb.connect(folder / "scratch.duckdb")
         spill = str(folder / "spill").replace("'", "''")
         for setting in (
-            "memory_limit = '1GB'",
+            f"memory_limit = '{SCRATCH_MEMORY}'",
             "threads = 2",
             f"temp_directory = '{spill}'",
             "timezone = 'UTC'",
@@ -158,7 +160,7 @@ class BatchCheck:
                 contract,
                 file,
                 f"""
-                select line_no, broken[1].column_name, broken[1].code as reason_code,
+                select line_no, broken[1].column_name as column_name, broken[1].code as reason_code,
                     array_to_string([rule.reason for rule in broken], '; ') as reason
                 from (
                     select line_no, [rule for rule in [{broken}] if rule is not null] as broken
