@@ -5,7 +5,6 @@ import sys
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ml.churn.errors import InputError, NothingToTrainError, TooYoungError
 from ml.churn.params import load_params
@@ -84,20 +83,25 @@ def _progress() -> Progress:
 
 def _list_models(registry: Registry) -> int:
     champions = {entry.model_version: entry.as_of_date.isoformat() for entry in registry.promotions()}
-    table = Table("model_version", "candidate", "rows", "churners", "avg precision", "auc", "champion from")
+    lines = [["model_version", "candidate", "rows", "churners", "avg_precision", "auc", "champion_from"]]
     for model_version in registry.versions():
         metadata = registry.metadata(model_version)
         figures, part = metadata["metrics"]["test"], metadata["trained_on"]
-        table.add_row(
-            model_version,
-            metadata["chosen_model"],
-            str(part["rows"]),
-            str(part["churners"]),
-            f"{figures['average_precision']:.4f}",
-            f"{figures['auc']:.4f}",
-            champions.get(model_version, ""),
+        lines.append(
+            [
+                model_version,
+                metadata["chosen_model"],
+                str(part["rows"]),
+                str(part["churners"]),
+                f"{figures['average_precision']:.4f}",
+                f"{figures['auc']:.4f}",
+                champions.get(model_version, "-"),
+            ]
         )
-    Console().print(table)
+    # Not a table of rich: where there is no terminal it cuts the versions to 80 columns.
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     return 0
 
 

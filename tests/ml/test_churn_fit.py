@@ -90,7 +90,8 @@ def test_outcomes_of_the_test_and_of_the_embargo_do_not_move_the_evaluated_model
 @pytest.mark.parametrize("number", [0, 1])
 def test_two_trainings_give_equal_predictions_and_metadata(panel, quick, progress, make_features, number):
     one_candidate = replace(quick, candidates=quick.candidates[number : number + 1])
-    one, other = (train(panel, one_candidate, progress) for _ in range(2))
+    some = panel[panel["customer_id"] < "c00350"].reset_index(drop=True)
+    one, other = (train(some, one_candidate, progress) for _ in range(2))
     rows = feature_frame(make_features(), quick.features, "features")
     assert (probabilities(one[0][MODEL], rows) == probabilities(other[0][MODEL], rows)).all()
     assert one[1] == other[1]
