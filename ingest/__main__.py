@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,7 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from ingest.contracts import Contract, load_contracts
+from ingest.contracts import Column, Contract, load_contracts
 from ingest.deliveries import Delivery, find_deliveries
 from ingest.errors import IngestError
 from ingest.loading import BatchResult, load
@@ -29,7 +30,8 @@ from ingest.sources import load_source, source_names
 from warehouse import Settings, WarehouseError, open_warehouse, schema
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
-OUTPUT = Console(highlight=False, soft_wrap=True)
+# Wide enough for the tables where no terminal says how wide it is.
+OUTPUT = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,7 +107,9 @@ def _ingest(options: argparse.Namespace) -> int:
             )
     if not results:
         OUTPUT.print(
-            f"nothing new: {len(deliveries)} delivery(s) in {options.landing} loaded already", markup=False
+            f"nothing new: {len(deliveries)} delivery(s) in {options.landing} loaded already",
+            markup=False,
+            soft_wrap=True,
         )
     else:
         OUTPUT.print(_closing_table(results, is_trial))
@@ -187,20 +191,11 @@ def _show_contracts(contracts: Mapping[str, Contract], entity: str | None) -> in
         OUTPUT.print(f"{entity}: {contract.description} {contract.grain}", markup=False)
         table = Table("column", "type", "rules", "meaning")
         for column in contract.columns:
-            rules = [
-                *(["key"] if column.name in contract.key else ["required"] if column.is_required else []),
-                *(["personal"] if column.is_personal else []),
-                *([f"one of {', '.join(column.allowed)}"] if column.allowed else []),
-                *([f">= {column.minimum}"] if column.minimum is not None else []),
-                *([f"> {column.exclusive_minimum}"] if column.exclusive_minimum is not None else []),
-                *([f"<= {column.maximum}"] if column.maximum is not None else []),
-                *([f"of the form {column.pattern}"] if column.pattern else []),
-                *([f"found in {column.parent}"] if column.parent else []),
-            ]
-            table.add_row(column.name, column.physical_type, "; ".join(rules), column.description)
-        table.add_row(
-            "known_at", "timestamp", "", "When the bank's systems knew the row; any file may carry it."
-        )
+            is_key = column.name in contract.key
+            rules = escape("; ".join(_rules_in_words(column, is_key=is_key)))
+            table.add_row(column.name, column.physical_type, rules, column.description)
+        known_at = "When the bank's systems knew the row; any file may carry it."
+        table.add_row("known_at", "timestamp", "", known_at)
     else:
         table = Table("entity", "kind", "key", "business date", "first delivery", "what it holds")
         for contract in contracts.values():
@@ -212,8 +207,28 @@ def _show_contracts(contracts: Mapping[str, Contract], entity: str | None) -> in
                 "required" if contract.is_required_in_history else "optional",
                 contract.description,
             )
+    table.columns[0].no_wrap = True
     OUTPUT.print(table)
     return 0
+
+
+def _rules_in_words(column: Column, *, is_key: bool) -> Iterator[str]:
+    if is_key or column.is_required:
+        yield "key" if is_key else "required"
+    if column.is_personal:
+        yield "personal"
+    if column.allowed:
+        yield f"one of {', '.join(column.allowed)}"
+    if column.minimum is not None:
+        yield f">= {column.minimum}"
+    if column.exclusive_minimum is not None:
+        yield f"> {column.exclusive_minimum}"
+    if column.maximum is not None:
+        yield f"<= {column.maximum}"
+    if column.pattern:
+        yield f"of the form {column.pattern}"
+    if column.parent:
+        yield f"found in {column.parent}"
 
 
 if __name__ == "__main__":

@@ -213,7 +213,7 @@ class _Fields:
 
 def _read_contract(path: Path) -> Contract:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ContractError(f"{path.name}: not YAML: {error}") from None
     top = _Fields(path.name, "", document)

@@ -150,7 +150,7 @@ def stage(
     else:
         values = ", ".join(_clean(f"raw_{name}") for name in present)
         with file.path.open(encoding="utf-8-sig", newline="") as stream:
-            chunks = _csv_batches(stream, layout, present, on_rows)
+            chunks = csv_batches(stream, layout, present, on_rows)
             schema = _batch_schema(present)
             reader = pa.RecordBatchReader.from_batches(schema, chunks)
             connection.register("arriving", reader)
@@ -177,7 +177,7 @@ def _batch_schema(names: list[str]) -> pa.Schema:
     return pa.schema([pa.field("line_no", pa.int64()), *text])
 
 
-def _csv_batches(
+def csv_batches(
     stream: TextIO, layout: Layout, names: list[str], on_rows: Callable[[int], None]
 ) -> Iterator[pa.RecordBatch]:
     """The records after the header, chunk by chunk, in the columns of `_batch_schema`."""

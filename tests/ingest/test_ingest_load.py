@@ -25,7 +25,9 @@ from tests.ingest.bank import (
 from warehouse import open_warehouse
 
 COUNTS = """
-    select batches.batch_no, entity, files.rows_read, files.rows_loaded, files.rows_rejected, files.rows_duplicate
+    select
+        batches.batch_no, files.entity,
+        files.rows_read, files.rows_loaded, files.rows_rejected, files.rows_duplicate
     from ops.batch_files as files inner join ops.batches as batches on files.batch_id = batches.batch_id
     where entity in ('transactions', 'accounts') order by 1, 2"""
 
@@ -37,8 +39,9 @@ def test_values_arrive_typed_and_history_is_known_at_its_business_date(
     assert "transactions" in outcome.out
     assert bank_here.rows(
         """
-        select transaction_id, booked_on, amount, is_customer_initiated, reverses_transaction_id, batch_no, known_at,
-            is_known_at_assumed
+        select
+            transaction_id, booked_on, amount, is_customer_initiated, reverses_transaction_id, batch_no,
+            known_at, is_known_at_assumed
         from raw.transactions order by 1"""
     ) == [
         ("T1", day("2026-02-02"), Decimal("1.50"), True, None, 1, midnight("2026-02-02"), True),
@@ -89,7 +92,7 @@ def test_a_changed_delivery_brings_only_its_new_rows(bank_here: Bank, tmp_path: 
     ]
 
 
-def test_later_deliveries_are_known_when_delivered_or_as_recorded(bank_here: Bank, tmp_path: Path) -> None:
+def test_later_deliveries_are_known_when_delivered_or_as_recorded(quick_bank: Bank, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     write_csv(landing / "2026-03-31", bank(3))
     late = [
@@ -98,9 +101,11 @@ def test_later_deliveries_are_known_when_delivered_or_as_recorded(bank_here: Ban
         transaction(12, booked_on="2026-04-02", known_at="2026-04-02T23:59:59.5"),
     ]
     write_csv(landing / "2026-04-02", {"transactions": late})
-    bank_here.load(landing, as_of="2026-04-01")
-    assert bank_here.rows(
-        "select transaction_id, known_at, is_known_at_assumed from raw.transactions where batch_no = 2 order by 1"
+    quick_bank.load(landing, as_of="2026-04-01")
+    assert quick_bank.rows(
+        """
+        select transaction_id, known_at, is_known_at_assumed from raw.transactions
+        where batch_no = 2 order by 1"""
     ) == [
         ("T10", midnight("2026-04-02"), False),
         ("T11", midnight("2026-04-01 08:30:00"), False),
@@ -108,22 +113,22 @@ def test_later_deliveries_are_known_when_delivered_or_as_recorded(bank_here: Ban
     ]
 
 
-def test_folders_beyond_the_landing_lag_wait(bank_here: Bank, tmp_path: Path) -> None:
+def test_folders_beyond_the_landing_lag_wait(quick_bank: Bank, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     write_csv(landing / "2026-03-31", bank(3))
     write_csv(landing / "2026-04-02", {"transactions": transactions(1, first=10)})
-    bank_here.load(landing, as_of="2026-03-31")
-    assert bank_here.rows("select count(*) from ops.batches") == [(1,)]
+    quick_bank.load(landing, as_of="2026-03-31")
+    assert quick_bank.rows("select count(*) from ops.batches") == [(1,)]
 
 
-def test_what_comes_late_is_not_known_before_what_was_loaded_already(bank_here: Bank, tmp_path: Path) -> None:
+def test_what_comes_late_was_not_known_before_what_is_loaded(quick_bank: Bank, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     write_csv(landing / "2026-03-01", bank(1))
     write_csv(landing / "2026-03-20", {"transactions": [transaction(2, booked_on="2026-03-20")]})
-    bank_here.load(landing)
+    quick_bank.load(landing)
     write_csv(landing / "2026-03-10", {"transactions": [transaction(3, booked_on="2026-03-10")]})
-    bank_here.load(landing)
-    assert bank_here.rows("select known_at from raw.transactions where transaction_id = 'T3'") == [
+    quick_bank.load(landing)
+    assert quick_bank.rows("select known_at from raw.transactions where transaction_id = 'T3'") == [
         (midnight("2026-03-20"),)
     ]
 
@@ -149,46 +154,39 @@ def test_a_new_version_is_loaded_and_an_unchanged_one_is_not(bank_here: Bank, tm
     ]
 
 
-def test_versions_of_history_may_come_again_one_by_one(bank_here: Bank, tmp_path: Path) -> None:
+def test_versions_of_history_may_come_again_one_by_one(quick_bank: Bank, tmp_path: Path) -> None:
     versions = [
         {**ACCOUNTS[0], "valid_from": "2024-01-15"},
         {**ACCOUNTS[0], "valid_from": "2025-06-01", "branch_id": "B2"},
         *ACCOUNTS[1:],
     ]
     landing = write_csv(tmp_path / "landing", bank(3, accounts=versions))
-    bank_here.load(landing)
-    assert bank_here.rows(
+    quick_bank.load(landing)
+    assert quick_bank.rows(
         "select valid_from, known_at from raw.accounts where account_id = 'A1' order by 1"
     ) == [
         (day("2024-01-15"), midnight("2024-01-15")),
         (day("2025-06-01"), midnight("2025-06-01")),
     ]
-    bank_here.load(write_csv(landing, bank(4, accounts=versions)), as_of="2026-04-30")
-    assert bank_here.rows("select count(*) from raw.accounts") == [(4,)]
+    quick_bank.load(write_csv(landing, bank(4, accounts=versions)), as_of="2026-04-30")
+    assert quick_bank.rows("select count(*) from raw.accounts") == [(4,)]
 
 
-def test_a_correction_known_later_is_a_version_of_the_same_day(bank_here: Bank, tmp_path: Path) -> None:
-    instalments = [
-        {
-            "loan_id": "L1",
-            "due_on": "2026-02-01",
-            "due_amount": "10.00",
-            "currency_code": "CNY",
-            "known_at": "2026-01-01",
-        },
-        {
-            **{"loan_id": "L1", "due_on": "2026-02-01", "due_amount": "10.00", "currency_code": "CNY"},
-            **{"paid_on": "2026-02-03", "paid_amount": "10.00", "known_at": "2026-02-03"},
-        },
-    ]
+def test_a_correction_known_later_is_a_version_of_the_same_day(quick_bank: Bank, tmp_path: Path) -> None:
+    due = {"loan_id": "L1", "due_on": "2026-02-01", "due_amount": "10.00", "currency_code": "CNY"}
+    paid = {**due, "paid_on": "2026-02-03", "paid_amount": "10.00"}
+    instalments = [{**due, "known_at": "2026-01-01"}, {**paid, "known_at": "2026-02-03"}]
     loans = [
         {
-            **{"loan_id": "L1", "account_id": "A1", "granted_on": "2026-01-01", "principal_amount": "100.00"},
+            "loan_id": "L1",
+            "account_id": "A1",
+            "granted_on": "2026-01-01",
+            "principal_amount": "100.00",
             "currency_code": "CNY",
         }
     ]
-    bank_here.load(write_csv(tmp_path / "landing", bank(1, loans=loans, loan_payments=instalments)))
-    assert bank_here.rows(
+    quick_bank.load(write_csv(tmp_path / "landing", bank(1, loans=loans, loan_payments=instalments)))
+    assert quick_bank.rows(
         "select valid_from, known_at, paid_on from raw.loan_payments order by known_at"
     ) == [
         (day("2026-02-01"), midnight("2026-01-01"), None),
