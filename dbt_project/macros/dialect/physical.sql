@@ -9,6 +9,18 @@
     {% if relation.type != 'view' %} analyze {{ relation }} {% endif %}
 {%- endmacro %}
 
+{#- Joins by hash for the rest of this transaction. A snapshot picks versions by rank, and PostgreSQL takes one row in 200
+    to have rank 1; from there it plans nested and merge joins for what are hundreds of thousands of rows. -#}
+{% macro join_by_hash() -%}
+    {{ return(adapter.dispatch('join_by_hash', 'keepwell')()) }}
+{%- endmacro %}
+
+{% macro default__join_by_hash() -%}{%- endmacro %}
+
+{% macro postgres__join_by_hash() -%}
+    set local enable_nestloop = off; set local enable_mergejoin = off
+{%- endmacro %}
+
 {#- A small index on a column that rows arrive in the order of, so that a window is a range of the table. DuckDB keeps
     such ranges by itself. -#}
 {% macro index_on(relation, column) -%}
