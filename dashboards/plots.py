@@ -130,6 +130,7 @@ def churn_by_tier(published: Published) -> str:
             "rate": rates[row["value_tier"]],
             "words": f"{rates[row['value_tier']]:.1%}",
             "plan": PLAN_CHURN.get(row["value_tier"]),
+            "end": max(rates[row["value_tier"]], PLAN_CHURN.get(row["value_tier"], 0)),
             "plan_words": f"plan {PLAN_CHURN.get(row['value_tier'], 0):.0%}",
         }
         for row in published.tiers
@@ -140,12 +141,12 @@ def churn_by_tier(published: Published) -> str:
         "rate:Q",
         title="Churn rate, annualised",
         axis=_percent_axis(),
-        scale=_room_for_words("widest", [{"widest": max(row["rate"], row["plan"] or 0)} for row in rows]),
+        scale=_room_for_words("end", rows),
     )
     bars = base.mark_bar(height={"band": 0.6}, cornerRadiusEnd=2).encode(
         x=rate, color=_colours("key", TIER_COLOURS), description="words:N"
     )
-    words = base.mark_text(align="left", dx=8, color=INK, fontWeight="bold").encode(x=rate, text="words:N")
+    words = base.mark_text(align="left", dx=8, color=INK, fontWeight="bold").encode(x="end:Q", text="words:N")
     plan = base.mark_tick(color=ALERT, opacity=1, thickness=3, height={"band": 0.9}).encode(
         x=alt.X("plan:Q"), description="plan_words:N"
     )
@@ -153,43 +154,56 @@ def churn_by_tier(published: Published) -> str:
 
 
 def cumulative_gains(gains: list[Row]) -> str:
-    """Share of all churners found among the riskiest customers, out of time, beside a random order."""
-    total = sum(row["customers"] for row in gains)
-    contacted = 0
-    rows = [{"share": 0.0, "found": 0.0, "words": "nobody contacted, nobody found"}]
-    for row in gains:
-        contacted += row["customers"]
-        rows.append(
-            {
-                "share": contacted / total,
-                "found": row["cumulative_share"],
-                "words": f"{contacted / total:.0%} of customers, {row['cumulative_share']:.0%} of churners",
-            }
-        )
+    """Share of churners found among the riskiest, out of time; by the value tiers alone; by chance."""
     x = alt.X("share:Q", title="Customers, riskiest first", axis=_percent_axis())
     y = alt.Y("found:Q", title="Churners among them", axis=_percent_axis(), scale=alt.Scale(domain=[0, 1]))
-    random = (
-        alt.Chart(_data([{"share": 0.0, "found": 0.0}, {"share": 1.0, "found": 1.0}]))
-        .mark_line(color=MUTED, strokeDash=[4, 4], strokeWidth=1.5)
-        .encode(x=x, y=y)
+    origin = {"share": 0.0, "found": 0.0, "words": "nobody looked at, nobody found"}
+
+    def curve(captured: str, who: str) -> alt.Chart:
+        found = [
+            {
+                "share": row["share"],
+                "found": row[captured],
+                "words": f"{who}: {row['share']:.0%} of customers hold {row[captured]:.0%} of churners",
+            }
+            for row in gains
+            if row[captured] is not None
+        ]
+        return alt.Chart(_data([origin, *found])).encode(x=x, y=y)
+
+    random = alt.Chart(_data([origin, {"share": 1.0, "found": 1.0}])).encode(x=x, y=y)
+    model, tiers = curve("captured", "model"), curve("captured_by_tier", "value tiers")
+    return _svg(
+        random.mark_line(color=MUTED, strokeDash=[3, 4], strokeWidth=1.5)
+        + tiers.mark_line(color=ALERT, strokeWidth=2)
+        + model.mark_line(color=ACCENT, strokeWidth=2.5)
+        + tiers.mark_circle(color=ALERT, size=30, opacity=1).encode(description="words:N")
+        + model.mark_circle(color=ACCENT, size=45, opacity=1).encode(description="words:N"),
+        height=230,
+        name="gains",
     )
-    base = alt.Chart(_data(rows)).encode(x=x, y=y)
-    model = base.mark_line(color=ACCENT, strokeWidth=2.5)
-    points = base.mark_circle(color=ACCENT, size=45, opacity=1).encode(description="words:N")
-    return _svg(random + model + points, height=230, name="gains")
 
 
-def lift_by_decile(gains: list[Row]) -> str:
-    """Churn rate of each decile against the mean, out of time; 1 is no better than chance."""
+def lift(gains: list[Row]) -> str:
+    """Churn rate of the riskiest tenth, two tenths ... against the mean, out of time; 1 is chance."""
     rows = [
-        {**row, "words": f"decile {row['decile']}: lift {row['lift']:.2f}, {row['churners']} churners"}
+        {
+            "share": f"{row['share']:.0%}",
+            "lift": row["lift"],
+            "words": f"riskiest {row['share']:.0%}: lift {row['lift']:.2f}",
+        }
         for row in gains
     ]
     bars = (
         alt.Chart(_data(rows))
         .mark_bar(color=ACCENT, cornerRadiusEnd=2)
         .encode(
-            x=alt.X("decile:O", title="Decile of risk (1 = riskiest)", axis=alt.Axis(labelAngle=0)),
+            x=alt.X(
+                "share:O",
+                title="Riskiest customers",
+                sort=[row["share"] for row in rows],
+                axis=alt.Axis(labelAngle=0, labelOverlap=True),
+            ),
             y=alt.Y("lift:Q", title="Lift"),
             description="words:N",
         )
@@ -216,11 +230,18 @@ def score_histogram(published: Published) -> str:
     ]
     bars = (
         alt.Chart(_data(rows))
-        .mark_bar(binSpacing=1)
+        .mark_bar(binSpacing=0.5)
         .encode(
             x=alt.X("from:Q", title="Churn probability", axis=_percent_axis(), bin="binned"),
             x2="to:Q",
-            y=alt.Y("count:Q", title="Customers", stack="zero"),
+            # Most customers are near zero; a square root lets the few at risk be seen too.
+            y=alt.Y(
+                "count:Q",
+                title="Customers (square-root scale)",
+                stack=None,
+                scale=alt.Scale(type="sqrt"),
+                axis=alt.Axis(tickCount=5),
+            ),
             color=_colours("key", BAND_COLOURS),
             description="words:N",
         )

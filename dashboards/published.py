@@ -10,8 +10,8 @@ from warehouse import Warehouse
 
 Row = dict[str, Any]
 
-# A histogram of probabilities in steps of two points: fine enough to see the bulk near zero.
-SCORE_BINS = 50
+# A histogram of probabilities in steps of a point: the cuts of the risk bands fall between two bars.
+SCORE_BINS = 100
 
 
 class NothingPublished(LookupError):  # noqa: N818 - it is a state of the warehouse, not a fault
@@ -35,7 +35,7 @@ class Published:
     score_bins: list[Row]  # bin (0 to SCORE_BINS - 1), risk_band, count_customers
     risk_bands: list[Row]  # risk_band, risk_band_en, risk_band_zh, count_customers, mean_probability
     training: Row | None  # the row of ops.training_runs that made the model of the scores
-    gains: list[Row]  # decile, customers, churners, lift, cumulative_share; out of time, empty when not known
+    gains: list[Row]  # share, captured, lift, captured_by_tier: see gains_of
     batches: list[Row]  # batch_no, delivered_on, is_history, status, rows_*
     rejected: list[Row]  # entity, reason_code, count_rows
     tests: list[Row]  # gate, tool, and one count a status
@@ -235,19 +235,23 @@ def _training(wh: Warehouse, model_version: str | None) -> Row | None:
 
 
 def gains_of(training: Row | None) -> list[Row]:
-    """The deciles of the out-of-time test, riskiest first; empty when the metrics do not hold them."""
+    """How many churners the riskiest tenth, two tenths ... held out of time; empty when not known.
+
+    One row a tenth: share of customers, captured share of churners, lift of the two, and the share that the
+    rates of the value tiers alone would have captured (None when not known).
+    """
     try:
         metrics = json.loads((training or {}).get("metrics") or "{}")
-        deciles = [
+        test = metrics.get("test", {}).get("gains") or []
+        by_tier = metrics.get("tier_rate_baseline", {}).get("gains") or [{}] * len(test)
+        return [
             {
-                "decile": int(row["decile"]),
-                "customers": int(row["customers"]),
-                "churners": int(row["churners"]),
+                "share": float(row["share"]),
+                "captured": float(row["captured"]),
                 "lift": float(row["lift"]),
-                "cumulative_share": float(row["cumulative_share"]),
+                "captured_by_tier": baseline.get("captured"),
             }
-            for row in metrics.get("gains", [])
+            for row, baseline in zip(test, by_tier, strict=True)
         ]
     except (TypeError, ValueError, KeyError, AttributeError):
         return []
-    return sorted(deciles, key=lambda row: row["decile"])

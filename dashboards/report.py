@@ -60,7 +60,7 @@ def figures(published: Published) -> dict[str, str]:
         drawn["churn"] = plots.churn_by_tier(published)
     if published.gains:
         drawn["gains"] = plots.cumulative_gains(published.gains)
-        drawn["lift"] = plots.lift_by_decile(published.gains)
+        drawn["lift"] = plots.lift(published.gains)
     if published.score_bins:
         drawn["scores"] = plots.score_histogram(published)
     if published.rejected:

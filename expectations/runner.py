@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ import great_expectations as gx
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.execution_engine import sqlalchemy_execution_engine
+from great_expectations.validator.v1_validator import Validator
+from sqlalchemy.exc import SQLAlchemyError
 
 from expectations import arrival, marts, scores
 from expectations.asset import Asset
@@ -54,13 +57,16 @@ class Runner:
         self._context = gx.get_context(mode="ephemeral")
         self._context.enable_analytics(False)
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        self._source: SQLDatasource = self._context.data_sources.add_sql(
-            "warehouse",
-            # A dollar in a password would be read as a variable to substitute.
-            connection_string=url.replace("$", r"\$"),
-            # Great Expectations learns a query's columns by running it whole and reading none of its rows; a
-            # streamed result keeps sixty million of them on the server.
-            kwargs={"execution_options": {"stream_results": True}},
+        # A dollar in a password would be read as a variable to substitute.
+        address = url.replace("$", r"\$")
+        # Great Expectations learns a query's columns by running it whole and reading none of its rows; a
+        # streamed result keeps sixty million of them on the server.
+        self._customers: SQLDatasource = self._context.data_sources.add_sql(
+            "customers", connection_string=address, kwargs={"execution_options": {"stream_results": True}}
+        )
+        # It also runs a query anew for every few expectations: what takes a long scan to count is kept, once.
+        self._aggregates: SQLDatasource = self._context.data_sources.add_sql(
+            "aggregates", connection_string=address, create_temp_table=True
         )
         self._count_assets = 0
 
@@ -68,30 +74,33 @@ class Runner:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._source.get_execution_engine().close()
-        self._source.get_engine().dispose()
+        for source in (self._customers, self._aggregates):
+            source.get_execution_engine().close()
+            source.get_engine().dispose()
 
     def validate(self, asset: Asset) -> list[TestResult]:
         """Hold an asset against its expectations, one result each, in the order of the suite."""
         self._count_assets += 1
-        batch = (
-            # Wrapped, because a query asset has to start with "select" and may not with "with".
-            self._source.add_query_asset(
-                f"{asset.relation}_{self._count_assets}", query=f"select * from ({asset.query}) as looked_at"
-            )
-            .add_batch_definition_whole_table("all")
-            .get_batch()
-        )
-        suite = gx.ExpectationSuite(name=asset.relation, expectations=list(asset.expectations))
+        source = self._customers if asset.holds_customers else self._aggregates
+        name = f"{asset.relation}_{self._count_assets}"
+        # Wrapped, because a query asset has to start with "select" and may not with "with".
+        query_asset = source.add_query_asset(name, query=f"select * from ({asset.query}) as looked_at")
+        suite = gx.ExpectationSuite(name=name, expectations=list(asset.expectations))
         result_format = {
             "result_format": "BASIC",
             "partial_unexpected_count": 0 if asset.holds_customers else SHOWN_ROWS,
         }
-        found = [
-            _result(asset, outcome) for outcome in batch.validate(suite, result_format=result_format).results
-        ]
+        try:
+            # Not through a Batch, which would read the asset once to be made and once to be validated.
+            rows = query_asset.add_batch_definition_whole_table("all")
+            outcomes = Validator(rows, result_format).validate_expectation_suite(suite).results
+        except SQLAlchemyError as fault:
+            return _not_evaluated(asset, without_values(str(fault)))
         order = [expectation.meta["name"] for expectation in asset.expectations]
-        return sorted(found, key=lambda result: order.index(result.test_name))
+        return sorted(
+            (_result(asset, outcome) for outcome in outcomes),
+            key=lambda result: order.index(result.test_name),
+        )
 
 
 def run_suite(wh_url: str, assets: Sequence[Asset], missing: set[str]) -> list[TestResult]:
@@ -101,21 +110,25 @@ def run_suite(wh_url: str, assets: Sequence[Asset], missing: set[str]) -> list[T
         for asset in assets:
             lacking = [relation for relation in asset.reads if relation in missing]
             if lacking:
-                results += [_not_evaluated(asset, expectation, lacking) for expectation in asset.expectations]
+                results += _not_evaluated(asset, f"{', '.join(lacking)} does not exist")
             else:
                 results += runner.validate(asset)
     return results
 
 
-def _not_evaluated(asset: Asset, expectation: Any, lacking: Sequence[str]) -> TestResult:
-    return TestResult(
-        test_name=expectation.meta["name"],
-        relation=asset.relation,
-        severity="error",
-        status="error",
-        failures=None,
-        message=f"not evaluated: {', '.join(lacking)} does not exist",
-    )
+def _not_evaluated(asset: Asset, reason: str) -> list[TestResult]:
+    """An error for every expectation, whatever its severity was: a check that cannot look has not passed."""
+    return [
+        TestResult(
+            test_name=expectation.meta["name"],
+            relation=asset.relation,
+            severity="error",
+            status="error",
+            failures=None,
+            message=f"not evaluated: {reason}",
+        )
+        for expectation in asset.expectations
+    ]
 
 
 def _severity(severity: Any) -> str:
@@ -123,10 +136,7 @@ def _severity(severity: Any) -> str:
 
 
 def _result(asset: Asset, outcome: Any) -> TestResult:
-    """Great Expectations' outcome as ours.
-
-    An expectation that raised is an error whatever its severity was: a check that cannot look has not passed.
-    """
+    """Great Expectations' outcome as ours; one that raised is an error, as in `_not_evaluated`."""
     config = outcome.expectation_config
     severity = _severity(config.severity)
     raised = _exception(outcome.exception_info)
@@ -159,12 +169,15 @@ def _words(value: Any) -> str:
 
 
 def _exception(info: dict[str, Any] | None) -> str | None:
-    """The kind of exception an expectation raised, None when it did not.
-
-    Only the first line and no further than its first quotation: a driver's message may cite a row.
-    """
+    """What an expectation raised, None when it did not."""
     for entry in [info, *(info or {}).values()]:
         if isinstance(entry, dict) and entry.get("raised_exception"):
-            first_line = str(entry.get("exception_message", "")).strip().splitlines()[:1]
-            return "not evaluated: " + (first_line[0][:160] if first_line else "unknown error")
+            return "not evaluated: " + without_values(str(entry.get("exception_message", "")))
     return None
+
+
+def without_values(message: str) -> str:
+    """The first line of an engine's message, without what it quotes, which may come from a row; a quotation
+    that reads like the name of a column or table stays."""
+    first_line = (message.strip().splitlines() or ["unknown error"])[0]
+    return re.sub(r"""(["'])(?![a-z_][a-z0-9_.]*\1).*?\1""", "'...'", first_line)[:200]

@@ -172,21 +172,21 @@ def kpis() -> list[dict[str, Any]]:
     return rows
 
 
-GAINS = [
-    {
-        "decile": decile,
-        "customers": 200,
-        "churners": churners,
-        "lift": churners / 12.0,
-        "cumulative_share": share,
-    }
-    for decile, churners, share in zip(
-        range(1, 11),
-        (52, 24, 14, 9, 7, 5, 4, 2, 2, 1),
-        (0.433, 0.633, 0.75, 0.825, 0.883, 0.925, 0.958, 0.975, 0.992, 1.0),
-        strict=True,
-    )
-]
+CAPTURED = (0.433, 0.633, 0.75, 0.825, 0.883, 0.925, 0.958, 0.975, 0.992, 1.0)
+METRICS = {
+    "test": {
+        "gains": [
+            {"share": tenth / 10, "captured": found, "lift": found / (tenth / 10)}
+            for tenth, found in enumerate(CAPTURED, start=1)
+        ]
+    },
+    "tier_rate_baseline": {
+        "gains": [
+            {"share": tenth / 10, "captured": min(1.0, tenth / 8), "lift": 1.2} for tenth in range(1, 11)
+        ]
+    },
+}
+TESTS = (("expectation", "arrival", 49), ("dbt", "facts", 61), ("dbt", "marts", 88))
 
 
 def plant_bank(settings: Settings, *, with_scores: bool = True) -> None:
@@ -277,7 +277,7 @@ def plant_bank(settings: Settings, *, with_scores: bool = True) -> None:
                         "brier": 0.0489,
                         "lift_top_decile": 4.33,
                         "calibration_slope": 1.04,
-                        "metrics": json.dumps({"gains": GAINS}),
+                        "metrics": json.dumps(METRICS),
                         "trained_at": utc_now(),
                     }
                 ],
@@ -297,11 +297,7 @@ def plant_bank(settings: Settings, *, with_scores: bool = True) -> None:
                     "failures": 0,
                     "message": "",
                 }
-                for tool, gate, count in (
-                    ("expectation", "arrival", 49),
-                    ("dbt", "facts", 61),
-                    ("dbt", "marts", 88),
-                )
+                for tool, gate, count in TESTS
                 for number in range(count)
             ]
             + [

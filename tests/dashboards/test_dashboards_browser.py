@@ -178,7 +178,8 @@ def test_every_plot_is_drawn_with_marks_and_whole_labels(page: Path, tab: Tab) -
         assert figure["cut"] == [], figure
     marks = {figure["name"]: figure["marks"] for figure in figures}
     assert marks["Heat map of customers by recency and frequency score"] == 26
-    assert marks["Lift by decile of risk"] == 10
+    assert marks["Lift of the riskiest customers"] == 10
+    assert marks["Cumulative gains curve"] == 22
 
 
 def test_the_pyramid_is_a_pyramid(page: Path, tab: Tab) -> None:

@@ -21,13 +21,13 @@ FIGURES = {
     "Bars of customers by RFM segment",
     "Histogram of churn probabilities by risk band",
     "Cumulative gains curve",
-    "Lift by decile of risk",
+    "Lift of the riskiest customers",
     "Bars of rejected rows by entity and reason",
 }
 OF_SCORES = {
     "Histogram of churn probabilities by risk band",
     "Cumulative gains curve",
-    "Lift by decile of risk",
+    "Lift of the riskiest customers",
 }
 
 
@@ -118,7 +118,7 @@ def test_the_report_shows_every_part_with_the_published_numbers(published: Setti
         "Inactive 无交易客户 48 n/a",
         "hist gradient boosting, trained on 20,000 observations with 1,200 churners",
         "Lift of the top decile 4.330",
-        "1 200 52 4.33 43.3 %",
+        "10.0 % 43.3 % 12.5 % 4.33",
         "transactions: conflicting duplicate",
         "facts dbt 61 61 0 0",
         "newest booking is recent raw.transactions 1 of 1 rows: 12",
@@ -178,16 +178,29 @@ def test_without_scores_the_report_and_the_summary_say_why(
     assert "no churn scores. The bank is too young" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("metrics", [None, "", "{", "[]", '{"gains": 7}', '{"gains": [{"decile": 1}]}'])
+@pytest.mark.parametrize(
+    "metrics",
+    [None, "", "{", "[]", '{"test": 7}', '{"test": {"gains": null}}', '{"test": {"gains": [{"share": 1}]}}'],
+)
 def test_gains_that_cannot_be_read_are_no_gains(metrics: str | None) -> None:
     assert gains_of({"metrics": metrics}) == []
     assert gains_of(None) == []
 
 
+def test_gains_without_a_baseline_are_still_gains() -> None:
+    metrics = '{"test": {"gains": [{"share": 0.1, "captured": 0.4, "lift": 4}]}}'
+    assert gains_of({"metrics": metrics}) == [
+        {"share": 0.1, "captured": 0.4, "lift": 4.0, "captured_by_tier": None}
+    ]
+
+
 def test_without_gains_the_other_plots_stand(on_duckdb: Settings, tmp_path: Path) -> None:
     with open_warehouse(on_duckdb) as wh:
         wh.execute("update ops.training_runs set metrics = null")
-    assert Page(report(tmp_path)).figures == FIGURES - {"Cumulative gains curve", "Lift by decile of risk"}
+    assert Page(report(tmp_path)).figures == FIGURES - {
+        "Cumulative gains curve",
+        "Lift of the riskiest customers",
+    }
 
 
 def test_the_summary_prints_tiers_segments_lift_rejected_rows_and_the_publication(
