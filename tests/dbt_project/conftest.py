@@ -24,6 +24,7 @@ class Bank:
     settings: Settings
     landing: Path
     keys: int = field(default=0)
+    last_run: str = ""
 
     def shell(self, command: str, **values: str) -> str:
         """Standard output of a command line; an AssertionError with all it printed when it fails."""
@@ -47,7 +48,8 @@ class Bank:
         """Open a run and give its id."""
         self.keys += 1
         output = self.shell(commands.start_run(kind), AS_OF=as_of, RUN_KEY=f"test/{self.keys}")
-        return output.split()[-1]
+        self.last_run = output.split()[-1]
+        return self.last_run
 
     def build(self, run_id: str, *layers: str) -> None:
         for layer in layers:
