@@ -68,7 +68,8 @@ class Bank:
         """Rows of a select, every value as the text that a reader would get."""
         output = subprocess.run(
             [sys.executable, "-m", "warehouse", "sql", sql],
-            cwd=ROOT, env={**os.environ, **self.settings.environment()}, capture_output=True, text=True, check=True,
+            cwd=ROOT, env={**os.environ, **self.settings.environment()},
+            capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
         return list(csv.DictReader(io.StringIO(output)))
 

@@ -113,7 +113,7 @@ def append_what_nobody_knew(bank: Any) -> int:
 
 
 def test_what_nobody_knew_changes_nothing(built: Built) -> None:
-    """Doubling raw with rows dated before D but known two days after it leaves the snapshot of D as it was."""
+    """Raw doubled, with rows dated before D but known two days after it: the snapshot of D stays."""
     assert append_what_nobody_knew(built.bank) > 10_000
     again = mart_rows(built.bank, built.bank.snapshot(PAST))
     for mart, rows in again.items():
