@@ -26,7 +26,8 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     subprocess.run(
         [
             Path(sys.executable).with_name("dbt"), "--quiet", "parse", "--no-partial-parse",
-            "--target", "duckdb", "--project-dir", ROOT / "dbt_project", "--profiles-dir", ROOT / "dbt_project",
+            "--target", "duckdb",
+            "--project-dir", ROOT / "dbt_project", "--profiles-dir", ROOT / "dbt_project",
             "--target-path", target, "--log-path", target,
         ],
         check=True, cwd=ROOT,
