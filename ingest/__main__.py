@@ -107,7 +107,7 @@ def _ingest(options: argparse.Namespace) -> int:
             )
     if not results:
         OUTPUT.print(
-            f"nothing new: {len(deliveries)} delivery(s) in {options.landing} loaded already",
+            f"nothing new: {_deliveries(len(deliveries))} in {options.landing} loaded already",
             markup=False,
             soft_wrap=True,
         )
@@ -165,9 +165,13 @@ class _Reporter:
         self._bar.update(self._task, note=f"{self._file}: {self._rows:,} rows")
 
 
+def _deliveries(count: int) -> str:
+    return f"{count} delivery" if count == 1 else f"{count} deliveries"
+
+
 def _closing_table(results: list[BatchResult], is_trial: bool) -> Table:
     title = "checked, nothing loaded" if is_trial else "loaded"
-    table = Table(title=f"{len(results)} delivery(s) {title}", title_justify="left")
+    table = Table(title=f"{_deliveries(len(results))} {title}", title_justify="left")
     for heading in ("entity", "read", "loadable" if is_trial else "loaded", "rejected", "duplicates"):
         table.add_column(heading, justify="left" if heading == "entity" else "right")
     totals: dict[str, list[int]] = {}

@@ -151,20 +151,20 @@ def test_the_closing_balance_does_not_depend_on_the_order_of_rows_or_ids(
     berka_bank: Bank, tmp_path: Path
 ) -> None:
     trans = [
-        # A day whose last posting is neither the last row nor the highest number.
-        "9;1;930130;VYDAJ;VYBER;300.00;700.00;;;",
-        "4;1;930130;VYDAJ;VYBER;200.00;500.00;;;",
-        "7;1;930130;PRIJEM;VKLAD;1000.00;1000.00;;;",
+        # From 6000.00 on a day whose last posting is neither the last row nor the highest number.
+        "9;1;930130;VYDAJ;VYBER;200.00;5800.00;;;",
+        "4;1;930130;PRIJEM;VKLAD;1000.00;6500.00;;;",
+        "7;1;930130;VYDAJ;VYBER;300.00;5500.00;;;",
         # A day that ends where it began, so that every balance is another posting's start.
-        "3;1;930228;VYDAJ;VYBER;100.00;500.00;;;",
-        "5;1;930228;PRIJEM;VKLAD;100.00;600.00;;;",
-        "6;1;930331;PRIJEM;VKLAD;1.00;501.00;;;",
+        "3;1;930228;VYDAJ;VYBER;100.00;6500.00;;;",
+        "5;1;930228;PRIJEM;VKLAD;100.00;6600.00;;;",
+        "6;1;930331;PRIJEM;VKLAD;1.00;6501.00;;;",
     ]
     berka_bank.load(write_berka(tmp_path / "berka", trans), source="berka", as_of="1993-12-31")
     assert berka_bank.rows("select balance_amount from raw.month_end_balances order by balance_on") == [
-        (Decimal("500.00"),),
-        (Decimal("500.00"),),
-        (Decimal("501.00"),),
+        (Decimal("6500.00"),),
+        (Decimal("6500.00"),),
+        (Decimal("6501.00"),),
     ]
 
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from tests.ingest.bank import AS_OF, Bank, bank, transaction, write_csv
 from warehouse import Settings
 from warehouse.settings import PROJECT_ROOT
@@ -43,29 +41,28 @@ def test_help_contracts_and_mistakes_on_the_command_line() -> None:
     assert "'31.3.2026' is not a date: write YYYY-MM-DD" in wrong_date.stderr
 
 
-# Kills its own process, as kill -9 would, once so many tables of the batch are written.
+# Kills its own process, as kill -9 would, once every table of the batch is written and nothing committed.
 DRIVER = """
 import os, signal, sys
 import warehouse.duck, warehouse.postgres
 for engine in (warehouse.duck.DuckWarehouse, warehouse.postgres.PostgresWarehouse):
     def append(self, name, rows, plain=engine.append):
         count = plain(self, name, rows)
-        if name == sys.argv[1]:
+        if name == "restricted.rejected_rows":
             os.kill(os.getpid(), signal.SIGKILL)
         return count
     engine.append = append
 from ingest.__main__ import main
-sys.exit(main(sys.argv[2:]))
+sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize("table", ["raw.transactions", "restricted.rejected_rows"])
 def test_a_batch_killed_in_the_middle_leaves_nothing_and_loads_again(
-    bank_here: Bank, tmp_path: Path, table: str, make_environment: Callable[[Settings], dict[str, str]]
+    bank_here: Bank, tmp_path: Path, make_environment: Callable[[Settings], dict[str, str]]
 ) -> None:
     landing = write_csv(tmp_path / "landing", bank(transactions=[transaction(1), transaction(2, amount="?")]))
     command = ["load", "--landing", str(landing), "--as-of", AS_OF]
-    killed = run(["-c", DRIVER, table, *command], make_environment(bank_here.settings))
+    killed = run(["-c", DRIVER, *command], make_environment(bank_here.settings))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     rows = bank_here.table_rows()
     assert [name for name in rows if rows[name] and name != "ops.sources"] == []

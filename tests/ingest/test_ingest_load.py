@@ -185,13 +185,18 @@ def test_a_correction_known_later_is_a_version_of_the_same_day(quick_bank: Bank,
             "currency_code": "CNY",
         }
     ]
-    quick_bank.load(write_csv(tmp_path / "landing", bank(1, loans=loans, loan_payments=instalments)))
-    assert quick_bank.rows(
-        "select valid_from, known_at, paid_on from raw.loan_payments order by known_at"
-    ) == [
+    landing = write_csv(tmp_path / "landing", bank(1, loans=loans, loan_payments=instalments))
+    quick_bank.load(landing)
+    expected = [
         (day("2026-02-01"), midnight("2026-01-01"), None),
         (day("2026-02-01"), midnight("2026-02-03"), day("2026-02-03")),
     ]
+    loaded = "select valid_from, known_at, paid_on from raw.loan_payments order by known_at"
+    assert quick_bank.rows(loaded) == expected
+    # Delivered again, with one transaction more, neither of the two is news.
+    write_csv(landing, bank(2, loans=loans, loan_payments=instalments))
+    quick_bank.load(landing, as_of="2026-04-30")
+    assert quick_bank.rows(loaded) == expected
 
 
 def test_events_that_contradict_what_is_loaded_are_rejected(bank_here: Bank, tmp_path: Path) -> None:
@@ -339,7 +344,7 @@ def test_check_says_what_load_would_do_and_changes_nothing(bank_here: Bank, tmp_
     write_csv(landing / "2026-03-31", {"transactions": transactions(2, first=60), "account_holders": HOLDERS})
     before = bank_here.table_rows()
     outcome = bank_here.load(landing, command="check")
-    assert "2 delivery(s) checked, nothing loaded" in outcome.out
+    assert "2 deliveries checked, nothing loaded" in outcome.out
     assert bank_here.table_rows() == before
     write_csv(
         landing / "2026-03-31", {"transactions": [transaction(60 + n, account_id="?") for n in range(3)]}
