@@ -1,9 +1,12 @@
 """One bank from files to report: the DAGs in their order, each through `airflow dags test`."""
 
+import fcntl
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from keepwell.airflow_home import AIRFLOW, PROJECT, AirflowHome
 from keepwell.dag_log import DagLog, TaskOutcome
+from keepwell.processes import stopped_with_us
 from keepwell.request import Request
 from warehouse import open_warehouse
 
@@ -34,15 +38,34 @@ class Pipeline:
 
     def run(self) -> None:
         """Raises PipelineError at the first step that fails."""
-        self.request.settings.logs_dir.mkdir(parents=True, exist_ok=True)
-        self._step("The warehouse", "warehouse", "init")
+        with self._alone():
+            self._run()
+
+    def _run(self) -> None:
+        self._python("The warehouse", "warehouse", "init", stdout=subprocess.DEVNULL)
         if self.request.is_simulated:
-            self._step("The demo bank", "simulator", "--out", str(self.request.landing))
+            self._python(
+                "The demo bank", "simulator", "--out", str(self.request.landing), stdout=subprocess.DEVNULL
+            )
         with self.console.status("Airflow: configuration and database"):
             self.airflow.prepare()
         for dag_id in self._due():
             self.run_dag(dag_id)
         self._summary()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two runs of one bank at a time would overwrite each other's dbt results. Raises PipelineError."""
+        self.request.settings.bank_home.mkdir(parents=True, exist_ok=True)
+        lock = self.request.settings.bank_home / "run.lock"
+        with lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PipelineError(
+                    f"Another run of this bank is going on ({lock} is held); wait for it."
+                ) from None
+            yield
 
     def _due(self) -> list[str]:
         """The DAGs that have something to do."""
@@ -57,19 +80,15 @@ class Pipeline:
         due = {"customer_bootstrap": not is_built, "churn_training": not is_trained, "customer_daily": True}
         return [dag_id for dag_id, is_due in due.items() if is_due]
 
-    def _step(self, name: str, *arguments: str) -> None:
+    def _summary(self) -> None:
+        self._python("The summary", "dashboards", "summary")
+        print(f"Report: {self.request.settings.report_dir / 'report.html'}")
+
+    def _python(self, name: str, *arguments: str, stdout: int | None = None) -> None:
         """A command line of another room, which shows its own progress on stderr."""
         command, environment = [sys.executable, "-m", *arguments], self.airflow.environment()
-        if subprocess.run(
-            command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, check=False
-        ).returncode:
+        if subprocess.run(command, cwd=PROJECT, env=environment, stdout=stdout, check=False).returncode:
             raise PipelineError(f"{name} failed; see above.")
-
-    def _summary(self) -> None:
-        command, environment = [sys.executable, "-m", "dashboards", "summary"], self.airflow.environment()
-        if subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode:
-            raise PipelineError("The summary failed; see above.")
-        print(f"Report: {self.request.settings.report_dir / 'report.html'}")
 
     def run_dag(self, dag_id: str) -> None:
         """Raises PipelineError with the last lines of the task that failed."""
@@ -84,13 +103,15 @@ class Pipeline:
         )
         log = DagLog()
         command = [AIRFLOW, "dags", "test", dag_id, "--conf", conf]
+        environment = {**self.airflow.environment(), "PYTHONUNBUFFERED": "1"}
         with (
             path.open("w") as file,
             _progress(self.console) as progress,
             subprocess.Popen(
-                command, cwd=PROJECT, env=self.airflow.environment(), text=True, errors="replace",
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                command, cwd=PROJECT, env=environment, text=True, errors="replace",
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             ) as process,
+            stopped_with_us(process),
         ):  # fmt: skip
             assert process.stdout is not None
             bar = progress.add_task(f"{dag_id}: starting", total=None)
@@ -99,10 +120,10 @@ class Pipeline:
                 file.write(line)
                 if task := log.feed(line):
                     progress.update(bar, description=f"{dag_id}: {task.name}")
-                    if task.state != "running":
-                        self._tell(dag_id, task, time.monotonic() - started)
-                    else:
+                    if task.state == "running":
                         started = time.monotonic()
+                    else:
+                        self._tell(dag_id, task, time.monotonic() - started)
         if process.returncode:
             raise PipelineError(_failure(dag_id, log.failed, path))
 
@@ -114,11 +135,10 @@ class Pipeline:
     def _log_path(self, dag_id: str) -> Path:
         """The next free number: logs of earlier runs stay."""
         folder = self.request.settings.logs_dir
+        folder.mkdir(parents=True, exist_ok=True)
         taken = (path.stem.rpartition("_")[2] for path in folder.glob(f"{dag_id}_*.log"))
-        return (
-            folder
-            / f"{dag_id}_{1 + max((int(number) for number in taken if number.isdigit()), default=0)}.log"
-        )
+        number = 1 + max((int(text) for text in taken if text.isdigit()), default=0)
+        return folder / f"{dag_id}_{number}.log"
 
 
 def last_month_end(day: date) -> date:

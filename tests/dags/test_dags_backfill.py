@@ -58,7 +58,6 @@ class Bank:
     def run_on(self, day: str) -> None:
         as_of, landing = date.fromisoformat(day), self.settings.landing_dir
         request = Request(self.settings, landing, as_of, is_simulated=False)
-        self.settings.logs_dir.mkdir(parents=True, exist_ok=True)
         Pipeline(request, Console(stderr=True)).run_dag("customer_daily")
 
     def states(self) -> list[str]:

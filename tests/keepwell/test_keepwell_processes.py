@@ -1,0 +1,51 @@
+"""What a stopped run leaves behind: nothing that goes on writing."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from keepwell.pipeline import Pipeline, PipelineError
+from keepwell.processes import stopped_with_us
+from keepwell.request import Request
+from warehouse import Settings
+
+# As Airflow starts a task: a grandchild in a session of its own, deaf to the terminal.
+TREE = """
+import subprocess, sys, time
+child = subprocess.Popen(["bash", "-c", "sleep 300; true"], start_new_session=True)
+time.sleep(0.5)
+print(child.pid, flush=True)
+time.sleep(300)
+"""
+
+
+def test_a_run_that_is_interrupted_leaves_no_task_behind() -> None:
+    started = time.monotonic()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        subprocess.Popen([sys.executable, "-c", TREE], stdout=subprocess.PIPE, text=True) as process,
+        stopped_with_us(process),
+    ):
+        assert process.stdout is not None
+        task = psutil.Process(int(process.stdout.readline()))
+        family = [task, *task.children()]
+        assert len(family) == 2
+        raise KeyboardInterrupt
+    assert [member for member in family if member.is_running()] == []
+    assert time.monotonic() - started < 60
+
+
+def test_a_second_run_of_a_bank_waits_for_the_first(tmp_path: Path) -> None:
+    request = Request.parse(Settings(home=tmp_path, target="duckdb"), None, None)
+    first, second = (Pipeline(request, Console(stderr=True)) for _ in range(2))
+    with first._alone():
+        with pytest.raises(PipelineError, match="Another run of this bank is going on"):
+            second.run()
+        assert not (tmp_path / "landing").exists()
+    with second._alone():
+        pass
