@@ -71,42 +71,6 @@ surveys_ranked as (
             and observations.known_by_on >= surveys.known_date
 ),
 
-payment_versions as (
-    {{ versions_at(ref('stg_loan_payments'), ['loan_id', 'due_on'], 'observations') }}
-),
-
-loan_versions as (
-    {{ versions_at(ref('stg_loans'), ['loan_id'], 'observations') }}
-),
-
-{# A payment made after the observed day was still open on it. #}
-arrears as (
-    select
-        accounts.customer_id,
-        payment_versions.observed_on,
-        max(
-            case
-                when payment_versions.paid_on <= payment_versions.observed_on
-                    then greatest(0, {{ days_between('payment_versions.due_on', 'payment_versions.paid_on') }})
-                else {{ days_between('payment_versions.due_on', 'payment_versions.observed_on') }}
-            end
-        ) as max_days_past_due_180d
-    from payment_versions
-    inner join loan_versions
-        on
-            payment_versions.loan_id = loan_versions.loan_id
-            and payment_versions.observed_on = loan_versions.observed_on
-    inner join {{ ref('int_account_states') }} as accounts
-        on
-            loan_versions.account_id = accounts.account_id
-            and payment_versions.observed_on = accounts.observed_on
-            and payment_versions.known_by_on = accounts.known_by_on
-    where
-        payment_versions.due_on <= payment_versions.observed_on
-        and payment_versions.due_on > {{ add_days('payment_versions.observed_on', -180) }}
-    group by accounts.customer_id, payment_versions.observed_on
-),
-
 market_ranked as (
     select
         observations.observed_on,
@@ -182,7 +146,7 @@ joined as (
             customers.customer_id = surveys_ranked.customer_id
             and customers.as_of_date = surveys_ranked.observed_on
             and surveys_ranked.recency_rank = 1
-    left join arrears
+    left join {{ ref('int_loan_arrears') }} as arrears
         on
             customers.customer_id = arrears.customer_id
             and customers.as_of_date = arrears.observed_on
