@@ -59,10 +59,13 @@ def typed_rows(contract: Contract, arrival: Arrival) -> str:
     is_version = contract.kind == "version"
     if arrival.is_history:
         valid_from = f"coalesce(given_valid_from, {business})"
-        # A version cannot have been known before it began to hold.
-        known_on = f"greatest({business}, given_valid_from)" if is_version else business
+        # A version was not known before it began to hold, and nothing was known later than it was delivered.
+        began_on = f"greatest({business}, given_valid_from)" if is_version else business
+        known_on = f"least({began_on}, date '{arrival.delivered_on}')"
     else:
-        valid_from = f"coalesce(given_valid_from, given_known_at::date, date '{arrival.delivered_on}')"
+        # Not before the business date: what was announced ahead would outlast its own correction otherwise.
+        heard_on = f"coalesce(given_known_at::date, date '{arrival.delivered_on}')"
+        valid_from = f"coalesce(given_valid_from, greatest({heard_on}, {business}))"
         known_on = f"date '{arrival.known_on}'"
     return f"""
         select

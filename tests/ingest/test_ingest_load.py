@@ -199,6 +199,25 @@ def test_a_correction_known_later_is_a_version_of_the_same_day(quick_bank: Bank,
     assert quick_bank.rows(loaded) == expected
 
 
+def test_a_correction_of_what_was_announced_ahead_stands(quick_bank: Bank, tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    campaign = {
+        "campaign_id": "K1",
+        "campaign_name": "Spring",
+        "starts_on": "2026-05-01",
+        "ends_on": "2026-05-31",
+    }
+    corrected = {**campaign, "ends_on": "2026-06-30"}
+    write_csv(landing / "2026-03-01", bank(0, campaigns=[campaign], transactions=[transaction(3)]))
+    write_csv(landing / "2026-03-02", {"campaigns": [corrected]})
+    quick_bank.load(landing)
+    # The newest valid_from, then the newest known_at, stands.
+    assert quick_bank.rows("select valid_from, known_at, ends_on from raw.campaigns order by 1, 2") == [
+        (day("2026-05-01"), midnight("2026-03-01"), day("2026-05-31")),
+        (day("2026-05-01"), midnight("2026-03-02"), day("2026-06-30")),
+    ]
+
+
 def test_events_that_contradict_what_is_loaded_are_rejected(bank_here: Bank, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     write_csv(landing / "2026-03-31", bank(60))
