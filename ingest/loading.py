@@ -149,7 +149,7 @@ class _Loader:
         self._progress.start_batch(delivery)
         for warning in delivery.warnings:
             self._progress.warn(warning)
-        if delivery.faults:
+        if delivery.faults and self._source.adapter is not None:
             raise IngestError(delivery.faults)
         with _scratch_folder(self._settings) as folder:
             files = self._files(delivery, folder)
@@ -191,7 +191,7 @@ class _Loader:
 
     def _layouts(self, delivery: Delivery, files: list[EntityFile], is_history: bool) -> dict[str, Layout]:
         """The layout of each file. All faults of all files are raised together."""
-        faults, layouts = [], {}
+        faults, layouts = list(delivery.faults), {}
         present = {file.entity for file in files}
         for contract in self._contracts.values():
             if is_history and contract.is_required_in_history and contract.entity not in present:
@@ -201,6 +201,8 @@ class _Loader:
                     f"found: {', '.join(sorted(file.name for file in files))})"
                 )
         for file in files:
+            if any(fault.startswith(f"{file.name}: ") for fault in delivery.faults):
+                continue
             try:
                 layouts[file.entity], warnings = read_layout(file, self._contracts[file.entity])
             except IngestError as error:

@@ -97,6 +97,7 @@ def no_landing(landing: Path) -> None:
 def several(landing: Path) -> None:
     missing_column(landing)
     empty_file(landing)
+    utf_16(landing)
 
 
 def replace(path: Path, old: bytes, new: bytes) -> None:
@@ -146,7 +147,10 @@ def replace(path: Path, old: bytes, new: bytes) -> None:
             ["holds both files (account_holders.csv ...) and dated folders (2026-03-30 ...)"],
         ),
         (no_landing, ["is not a folder: give the folder that holds the files"]),
-        (several, ["required column booked_on is missing", "accounts.csv: empty, not even a header"]),
+        (
+            several,
+            ["required column booked_on is missing", "accounts.csv: empty, not even a header", "is UTF-16"],
+        ),
     ],
 )
 def test_a_fault_is_told_and_nothing_is_loaded(
