@@ -58,7 +58,9 @@ class DuckWarehouse:
         except WarehouseError as fault:
             raise (fitted.fault or fault) from None
         finally:
-            self._connection.unregister("keepwell_rows")
+            # In a transaction that a failed append has aborted there is nothing left to unregister.
+            with suppress(duckdb.TransactionException):
+                self._connection.unregister("keepwell_rows")
         return fitted.rows
 
     def create_table(self, name: str, schema: pa.Schema) -> None:

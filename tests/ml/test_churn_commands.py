@@ -258,12 +258,8 @@ def test_features_that_are_not_the_models_are_named(settings, make_bank, run_mai
 
 
 def test_a_batch_that_cannot_be_scored_leaves_the_scores_as_they_were(
-    settings, make_bank, run_main, with_champion, features, request
+    settings, make_bank, run_main, with_champion, features
 ):
-    if settings.target == "duckdb":
-        # The scores stay there too, but the user reads of an aborted transaction and not of the column.
-        reason = "warehouse/duck.py: unregister in the finally of append hides the error inside a transaction"
-        request.applymarker(pytest.mark.xfail(reason=reason))
     bank = make_bank(settings)
     with_champion(settings)
     bank.add_run(SCORE, "daily", fct_customer_features=features)
