@@ -33,7 +33,7 @@ _CLOCK = f"([ T][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\\.[0-9]{{1,9}})?)?)?{_UTC}"
 
 @dataclass(frozen=True)
 class Arrival:
-    """When a batch came, and the first day on which a snapshot may use its rows (history: their own days)."""
+    """When a batch came, and the day on which its rows without known_at became known."""
 
     delivered_on: date
     is_history: bool
@@ -61,19 +61,17 @@ def typed_rows(contract: Contract, arrival: Arrival) -> str:
         valid_from = f"coalesce(given_valid_from, {business})"
         # A version was not known before it began to hold, and nothing was known later than it was delivered.
         began_on = f"greatest({business}, given_valid_from)" if is_version else business
-        assumed = f"least({began_on}, date '{arrival.delivered_on}')::timestamp"
-        known_at = f"coalesce(given_known_at, {assumed})"
+        known_on = f"least({began_on}, date '{arrival.delivered_on}')"
     else:
         # Not before the business date: what was announced ahead would outlast its own correction otherwise.
         heard_on = f"coalesce(given_known_at::date, date '{arrival.delivered_on}')"
         valid_from = f"coalesce(given_valid_from, greatest({heard_on}, {business}))"
-        # The bank may have known it earlier, this warehouse did not: a snapshot rebuilt must not see more than on its day.
-        known_at = f"greatest(given_known_at, date '{arrival.known_on}'::timestamp)"
+        known_on = f"date '{arrival.known_on}'"
     return f"""
         select
             *,
             {f"{valid_from} as valid_from," if is_version else ""}
-            {known_at} as known_at,
+            coalesce(given_known_at, {known_on}::timestamp) as known_at,
             {str(arrival.is_history).lower()} and given_known_at is null as is_known_at_assumed,
             md5(concat_ws(chr(31), {", ".join(content)})) as row_hash
         from (

@@ -92,7 +92,7 @@ def test_a_changed_delivery_brings_only_its_new_rows(bank_here: Bank, tmp_path: 
     ]
 
 
-def test_later_deliveries_are_known_as_recorded_but_never_before_they_came(quick_bank: Bank, tmp_path: Path) -> None:
+def test_later_deliveries_are_known_when_delivered_or_as_recorded(quick_bank: Bank, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     write_csv(landing / "2026-03-31", bank(3))
     late = [
@@ -108,7 +108,7 @@ def test_later_deliveries_are_known_as_recorded_but_never_before_they_came(quick
         where batch_no = 2 order by 1"""
     ) == [
         ("T10", midnight("2026-04-02"), False),
-        ("T11", midnight("2026-04-02"), False),
+        ("T11", midnight("2026-04-01 08:30:00"), False),
         ("T12", midnight("2026-04-02 23:59:59.500000"), False),
     ]
 

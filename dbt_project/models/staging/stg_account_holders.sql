@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('account_holders') }}
+)
+
 select
     account_id,
     customer_id,
@@ -5,6 +11,6 @@ select
     batch_no,
     valid_to,
     coalesce(valid_from, cast(known_at as date)) as valid_from,
-    cast(known_at as date) as known_date,
+    known_date,
     known_at
-from {{ source('raw', 'account_holders') }}
+from delivered

@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('accounts') }}
+)
+
 select
     account_id,
     product_id,
@@ -9,6 +15,6 @@ select
     closed_on,
     maturity_on,
     coalesce(valid_from, cast(known_at as date)) as valid_from,
-    cast(known_at as date) as known_date,
+    known_date,
     known_at
-from {{ source('raw', 'accounts') }}
+from delivered

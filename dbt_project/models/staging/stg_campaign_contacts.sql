@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('campaign_contacts') }}
+)
+
 select
     contact_id,
     campaign_id,
@@ -8,6 +14,6 @@ select
     batch_no,
     contacted_on,
     coalesce(valid_from, cast(known_at as date)) as valid_from,
-    cast(known_at as date) as known_date,
+    known_date,
     known_at
-from {{ source('raw', 'campaign_contacts') }}
+from delivered

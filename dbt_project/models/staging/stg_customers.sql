@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('customers') }}
+)
+
 select
     customer_id,
     customer_kind,
@@ -13,6 +19,6 @@ select
     opened_on,
     closed_on,
     coalesce(valid_from, cast(known_at as date)) as valid_from,
-    cast(known_at as date) as known_date,
+    known_date,
     known_at
-from {{ source('raw', 'customers') }}
+from delivered

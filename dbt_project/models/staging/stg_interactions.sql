@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('interactions') }}
+)
+
 select
     interaction_id,
     customer_id,
@@ -10,6 +16,6 @@ select
     first_answered_on,
     resolved_on,
     coalesce(valid_from, cast(known_at as date)) as valid_from,
-    cast(known_at as date) as known_date,
+    known_date,
     known_at
-from {{ source('raw', 'interactions') }}
+from delivered

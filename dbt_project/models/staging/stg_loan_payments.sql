@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('loan_payments') }}
+)
+
 select
     loan_id,
     currency_code,
@@ -7,6 +13,6 @@ select
     due_on,
     paid_on,
     coalesce(valid_from, cast(known_at as date)) as valid_from,
-    cast(known_at as date) as known_date,
+    known_date,
     known_at
-from {{ source('raw', 'loan_payments') }}
+from delivered

@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('loans') }}
+)
+
 select
     loan_id,
     account_id,
@@ -7,6 +13,6 @@ select
     granted_on,
     closed_on,
     coalesce(valid_from, cast(known_at as date)) as valid_from,
-    cast(known_at as date) as known_date,
+    known_date,
     known_at
-from {{ source('raw', 'loans') }}
+from delivered

@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('market_environment') }}
+)
+
 select
     batch_no,
     policy_rate,
@@ -5,5 +11,5 @@ select
     competitor_deposit_rate,
     cpi_index,
     market_on,
-    cast(known_at as date) as known_date
-from {{ source('raw', 'market_environment') }}
+    known_date
+from delivered

@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('products') }}
+)
+
 select
     product_id,
     product_name,
@@ -8,6 +14,6 @@ select
     batch_no,
     product_family in ('current', 'savings', 'term_deposit') as is_deposit,
     coalesce(valid_from, cast(known_at as date)) as valid_from,
-    cast(known_at as date) as known_date,
+    known_date,
     known_at
-from {{ source('raw', 'products') }}
+from delivered

@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('satisfaction_surveys') }}
+)
+
 select
     survey_id,
     customer_id,
@@ -5,5 +11,5 @@ select
     batch_no,
     score,
     answered_on,
-    cast(known_at as date) as known_date
-from {{ source('raw', 'satisfaction_surveys') }}
+    known_date
+from delivered

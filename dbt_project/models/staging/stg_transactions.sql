@@ -1,3 +1,9 @@
+with
+
+delivered as (
+    {{ delivered('transactions') }}
+)
+
 select
     transaction_id,
     account_id,
@@ -12,5 +18,5 @@ select
     case when direction = 'credit' then amount else -amount end as signed_amount,
     is_customer_initiated,
     booked_on,
-    cast(known_at as date) as known_date
-from {{ source('raw', 'transactions') }}
+    known_date
+from delivered
