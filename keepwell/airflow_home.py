@@ -80,6 +80,8 @@ class AirflowHome:
                 "simple_auth_manager_passwords_file": str(self.passwords).replace("%", "%%"),
                 "execution_api_server_url": f"{self.address}/execution/",
             },
+            # A worker is free for the next task at its next heartbeat; Airflow's own five seconds add up.
+            "workers": {"min_heartbeat_interval": "1"},
             "database": {"sql_alchemy_conn": f"sqlite:///{folder}/airflow.db"},
             "logging": {"base_log_folder": f"{folder}/logs"},
             "api": {"base_url": self.address, "host": "127.0.0.1", "port": str(self.port), "workers": "1"},

@@ -80,6 +80,7 @@ class Bank:
         return sorted((tuple(row.values()) for row in table.drop_columns("run_id").to_pylist()), key=repr)
 
 
+@pytest.mark.slow
 def test_a_backfill_gives_the_rows_of_the_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The runs of this test only: none for the day on which it is run. And no second of sleep after each task.
     monkeypatch.setenv("AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE", "False")
