@@ -26,7 +26,7 @@ time.sleep(300)
 
 def test_a_run_that_is_interrupted_leaves_no_task_behind() -> None:
     started = time.monotonic()
-    with (
+    with (  # noqa: PT012  (what is interrupted has to be started first)
         pytest.raises(KeyboardInterrupt),
         subprocess.Popen([sys.executable, "-c", TREE], stdout=subprocess.PIPE, text=True) as process,
         stopped_with_us(process),
