@@ -18,6 +18,9 @@ export KEEPWELL_TARGET := $(TARGET)
 override Q := $(value Q)
 export Q
 
+# Airflow, dbt and Great Expectations take seconds to import where their bytecode may not be kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv),.venv/.uv/bin/uv)
 PY := .venv/bin/python
@@ -31,7 +34,7 @@ setup: .venv/.synced  ## the environment in .venv, locked with hashes; nothing t
 .venv/.synced: requirements.lock
 	@{ test -x $(PY) || python3.11 -m venv --without-pip .venv; \
 	test -x $(UV) || { python3.11 -m venv .venv/.uv && .venv/.uv/bin/pip install --quiet uv==$(UV_VERSION); }; \
-	$(UV) pip sync --python $(PY) --require-hashes requirements.lock; touch $@; } >&2
+	$(UV) pip sync --quiet --python $(PY) --require-hashes requirements.lock; touch $@; } >&2
 
 browser:  ## a Chromium for the tests that open the report
 	@.ci/browser
