@@ -22,7 +22,8 @@ from keepwell_dags.operators import CommandLine
 with DAG(
     dag_id="customer_daily",
     doc_md=__doc__,
-    # The run of logical date D starts when D is over, and describes D.
+    # The run of logical date D starts when D is over, and describes D. Midnight UTC is 08:00 in China: the
+    # night's extracts have landed. A bank whose night is another shifts the hour here, not the day.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     tags=["tier-1", "daily", "marts"],
     **COMMON,

@@ -46,7 +46,7 @@ EVENTS = {
     "transactions": Event(
         key=("transaction_id",),
         happened_on="booked_on",
-        bounds={"amount": (0.01, AMOUNT_BOUND)},
+        bounds={"amount": (0, AMOUNT_BOUND)},
         has_currency=True,
     ),
     "month_end_balances": Event(
@@ -151,8 +151,14 @@ def deliveries(run: Run, covered: int, *, max_rejected_share: float) -> list[Ass
         select
             batch_id,
             status,
-            rows_read - rows_loaded - rows_rejected - rows_duplicate as count_rows_unaccounted,
-            cast(rows_rejected as double precision) / nullif(rows_read, 0) as rejected_share
+            -- A refused delivery has nothing in raw: it is told, and its mended successor can pass.
+            case
+                when status = 'loaded' then rows_read - rows_loaded - rows_rejected - rows_duplicate
+                else 0
+            end as count_rows_unaccounted,
+            case
+                when status = 'loaded' then cast(rows_rejected as double precision) / nullif(rows_read, 0)
+            end as rejected_share
         from ops.batches
         where batch_no > {covered}
         """,

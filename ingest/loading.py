@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -162,7 +162,8 @@ class _Loader:
                 layouts = self._layouts(delivery, files, is_history=newest_on is None)
                 # What comes late was not known before the deliveries that are loaded already.
                 known_on = max(delivery.delivered_on, newest_on or date.min)
-                arrival = Arrival(delivery.delivered_on, newest_on is None, known_on)
+                told_of_on = delivery.delivered_on - timedelta(days=self._source.landing_lag_days)
+                arrival = Arrival(delivery.delivered_on, newest_on is None, known_on, told_of_on)
                 with closing(BatchCheck(folder, self._contracts, arrival, _LoadedRows(self._wh))) as check:
                     counts = []
                     for file in files:

@@ -38,6 +38,8 @@ class Arrival:
     delivered_on: date
     is_history: bool
     known_on: date
+    # The day whose end the delivery describes: the delivery date less the source's landing lag.
+    told_of_on: date
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def typed_rows(contract: Contract, arrival: Arrival) -> str:
         known_on = f"least({began_on}, date '{arrival.delivered_on}')"
     else:
         # Not before the business date: what was announced ahead would outlast its own correction otherwise.
-        heard_on = f"coalesce(given_known_at::date, date '{arrival.delivered_on}')"
+        heard_on = f"coalesce(given_known_at::date, date '{arrival.told_of_on}')"
         valid_from = f"coalesce(given_valid_from, greatest({heard_on}, {business}))"
         known_on = f"date '{arrival.known_on}'"
     return f"""

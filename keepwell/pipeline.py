@@ -21,7 +21,7 @@ from warehouse import open_warehouse
 
 # Bootstrap and training have nothing to do when the last finished month is built and trained on already.
 _IS_BUILT = "select count(*) as n from ops.standing_snapshots where as_of_date = $1"
-_IS_TRAINED = "select count(*) as n from ops.training_runs where as_of_date >= $1"
+_IS_TRAINED = "select count(*) as n from ops.training_runs where as_of_date between $1 and $2"
 
 
 class PipelineError(Exception):
@@ -72,11 +72,11 @@ class Pipeline:
         day = self.request.as_of
         with open_warehouse(self.request.settings) as warehouse:
 
-            def holds(query: str, month_end: date) -> bool:
-                return bool(warehouse.query(query, [month_end]).column("n")[0].as_py())
+            def holds(query: str, *days: date) -> bool:
+                return bool(warehouse.query(query, days).column("n")[0].as_py())
 
             is_built = holds(_IS_BUILT, last_month_end(day - timedelta(days=1)))
-            is_trained = holds(_IS_TRAINED, last_month_end(day))
+            is_trained = holds(_IS_TRAINED, last_month_end(day), day)
         due = {"customer_bootstrap": not is_built, "churn_training": not is_trained, "customer_daily": True}
         return [dag_id for dag_id, is_due in due.items() if is_due]
 

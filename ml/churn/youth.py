@@ -6,23 +6,25 @@ from ml.churn.params import Windows
 from ml.churn.splits import expanding_folds
 from warehouse import Warehouse
 
-ACTIVITY = "core.fct_account_activity_daily"
+ACTIVITY = "core.fct_customer_activity_daily"
 
 
 def why_too_young(wh: Warehouse, as_of_date: date, windows: Windows) -> str | None:
     """Why there can be no model yet at `as_of_date`; None when there could be and only training is missing.
 
     Decided by the bank's data, not by what has been built from them: a bank with years of history and no
-    snapshots is not young. What the last training found stands when there was one.
+    snapshots is not young. What the training of the last month-end found stands.
     """
     trainings = wh.query(
         "select as_of_date, outcome from ops.training_runs where as_of_date <= $1 "
         "order by as_of_date desc, trained_at desc",
         [as_of_date],
     ).to_pylist()
-    if trainings and trainings[0]["outcome"] in ("no_mature_labels", "too_few_churners"):
-        found = trainings[0]["outcome"].replace("_", " ")
-        return f"the training of {trainings[0]['as_of_date']} found {found}"
+    last_month_end = as_of_date.replace(day=1) - timedelta(days=1)
+    for training in trainings[:1]:
+        found_too_little = training["outcome"] in ("no_mature_labels", "too_few_churners")
+        if found_too_little and training["as_of_date"] >= last_month_end:
+            return f"the training of {training['as_of_date']} found {training['outcome'].replace('_', ' ')}"
     first = None
     if wh.exists(ACTIVITY):
         first = wh.query(f"select min(activity_date) as day from {ACTIVITY}").column("day")[0].as_py()

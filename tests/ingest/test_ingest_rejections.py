@@ -29,7 +29,12 @@ from tests.ingest.bank import (
 )
 
 CONTRACTS = load_contracts()
-ARRIVAL = Arrival(delivered_on=dt.date(2026, 3, 31), is_history=True, known_on=dt.date(2026, 3, 31))
+ARRIVAL = Arrival(
+    delivered_on=dt.date(2026, 3, 31),
+    is_history=True,
+    known_on=dt.date(2026, 3, 31),
+    told_of_on=dt.date(2026, 3, 30),
+)
 
 # What is wrong with a transaction, and the column and reason code that it is rejected for.
 FAULTS: list[tuple[Row, str, str]] = [

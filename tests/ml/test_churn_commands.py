@@ -196,7 +196,7 @@ def test_without_a_champion_scoring_fails_loudly(settings, make_bank, run_main, 
 def make_old_enough(bank):
     """Activity since two years before AS_OF."""
     days = pa.array([dt.date(2024, 11, 15), dt.date(2024, 10, 31)], pa.date32())
-    bank.add_table("core.fct_account_activity_daily", pa.table({"activity_date": days}))
+    bank.add_table("core.fct_customer_activity_daily", pa.table({"activity_date": days}))
 
 
 def test_a_bank_too_young_gets_an_empty_table_a_note_and_exit_99(settings, make_bank, run_main, features):

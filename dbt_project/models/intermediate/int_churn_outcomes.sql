@@ -50,6 +50,7 @@ sightings as (
             {{ add_days('observations.data_started_on', -1) }},
             observations.looked_back_to
         ) as in_sight_from_on,
+        windows.last_activity_on,
         windows.last_act_by_start_on,
         windows.last_act_before_silence_on,
         windows.first_act_after_silence_on,
@@ -76,6 +77,12 @@ silent_days as (
                 'sightings.silence_days'
             )
         }} as is_silent_at_start,
+        sightings.observed_on >= {{
+            add_days(
+                'coalesce(sightings.last_activity_on, sightings.in_sight_from_on)',
+                'sightings.silence_days'
+            )
+        }} as is_silent_at_end,
         {{
             add_days(
                 'coalesce(sightings.last_act_before_silence_on, sightings.in_sight_from_on)',
@@ -97,6 +104,7 @@ silences as (
     select
         customer_id,
         is_silent_at_start,
+        is_silent_at_end,
         observed_on,
         known_by_on,
         case when silent_on > started_on and silent_on <= outcome_from_on then silent_on end
@@ -117,6 +125,7 @@ forms as (
         observations.counts_silence,
         observations.is_mature,
         silences.is_silent_at_start,
+        silences.is_silent_at_end,
         closures.is_closure_voluntary,
         case
             {# Balances before the data begin are unknown. #}
@@ -188,6 +197,8 @@ final as (
         {# A closure by the bank, by death or at maturity is passive; a drain or a silence is the customer's choice. #}
         is_counted_drain or is_counted_silence or (is_counted_closure and is_closure_voluntary) as is_voluntary,
         is_counted_closure or is_counted_drain or is_counted_silence as is_churned,
+        {# A silence that the customer has ended since is over; a drain holds at the end of its window. #}
+        is_counted_closure or is_counted_drain or (counts_silence and is_silent_at_end) as is_churned_at_end,
         as_of_date,
         started_on,
         observed_on,

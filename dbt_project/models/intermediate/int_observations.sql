@@ -11,9 +11,13 @@ churn_policy as (
     {{ policy_in_force(ref('policy_churn'), 'run_dates') }}
 ),
 
-first_activity as (
-    select min(activity_date) as data_started_on
+{# By the day known, so that each observation can be told when its data began without a look at later arrivals. #}
+first_days as (
+    select
+        known_date,
+        min(activity_date) as first_activity_on
     from {{ ref('fct_customer_activity_daily') }}
+    group by known_date
 ),
 
 snapshots as (
@@ -57,6 +61,15 @@ observations as (
     select * from labels
 ),
 
+data_starts as (
+    select
+        observations.as_of_date,
+        min(first_days.first_activity_on) as data_started_on
+    from observations
+    inner join first_days on observations.known_by_on >= first_days.known_date
+    group by observations.as_of_date
+),
+
 final as (
     select
         observations.*,
@@ -68,12 +81,12 @@ final as (
         churn_policy.counts_account_closure,
         churn_policy.counts_balance_drain,
         churn_policy.counts_silence,
-        first_activity.data_started_on,
+        data_starts.data_started_on,
         {# A year before the start of the churn period: the tier at the start is read too. #}
         {{ add_days('observations.observed_on', '-observations.lag_days - 365') }} as looked_back_to
     from observations
     inner join churn_policy on observations.as_of_date = churn_policy.as_of_date
-    cross join first_activity
+    left join data_starts on observations.as_of_date = data_starts.as_of_date
 )
 
 select * from final

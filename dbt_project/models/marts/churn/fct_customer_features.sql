@@ -115,7 +115,7 @@ joined as (
         arrears.max_days_past_due_180d,
         coalesce(contacts.count_campaign_contacts_180d, 0) as count_campaign_contacts_180d,
         cast(market_ranked.rate_gap as {{ double() }}) as rate_gap,
-        coalesce(churn_states.is_churned, false) or coalesce(churn_states.is_silent_at_start, false) as is_churned_now
+        coalesce(churn_states.is_churned_at_end, false) as is_churned_now
     from customers
     inner join activity
         on
