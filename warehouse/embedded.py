@@ -65,6 +65,22 @@ def up(cluster: Path, database: str) -> str:
 
     Safe when several processes ask at once. Raises WarehouseError when the server does not start.
     """
+    import adbc_driver_manager as adbc
+
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            return _up(cluster, database)
+        except adbc.OperationalError as fault:
+            # A server that is dying takes connections for a moment longer, and drops them.
+            if time.monotonic() > deadline:
+                raise WarehouseError(
+                    f"the embedded PostgreSQL in {cluster} does not answer: {fault}"
+                ) from fault
+            time.sleep(0.2)
+
+
+def _up(cluster: Path, database: str) -> str:
     address = running(cluster)
     if address is None or not _has_database(address, database):
         with _lock(cluster):

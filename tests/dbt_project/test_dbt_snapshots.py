@@ -109,6 +109,13 @@ def append_what_nobody_knew(bank: Any) -> int:
             after = warehouse.query(f"select count(*) as n from raw.{entity}")["n"][0].as_py()
             assert after == 2 * before, entity
             count += before
+        # One row older than all data: where the data begin decides what silence and drain may be claimed.
+        columns = list(warehouse.column_types("raw.transactions"))
+        old = {"transaction_id": "'ancient'", "booked_on": "date '2001-01-01'"}
+        values = ", ".join(old.get(column, column) for column in columns)
+        warehouse.execute(
+            f"insert into raw.transactions select {values} from raw.transactions where batch_id = 'later' limit 1"
+        )
     return count
 
 

@@ -56,7 +56,7 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
                 "transactions_happened_before_they_were_delivered",
                 "",
             ),
-            "insert into raw.transactions values ('nothing', date '2026-10-30', 0, 'CNY', 'B9', 9)": (
+            "insert into raw.transactions values ('debt', date '2026-10-30', -0.01, 'CNY', 'B9', 9)": (
                 "transactions_have_amount_within_bounds",
                 "",
             ),
@@ -122,7 +122,8 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
                 "every_row_read_is_loaded_rejected_or_duplicate",
                 "",
             ),
-            "update ops.batches set status = 'refused' where batch_no = 2": ("", "no_delivery_was_refused"),
+            "update ops.batches set status = 'refused', rows_loaded = 0, rows_rejected = rows_read / 2"
+            " where batch_no = 2": ("", "no_delivery_was_refused"),
             "update ops.batch_files set rows_loaded = 1 where batch_id = 'B9'": (
                 "",
                 "newest_delivery_of_transactions_is_as_large_as_usual",

@@ -147,8 +147,9 @@ def test_a_new_version_is_loaded_and_an_unchanged_one_is_not(bank_here: Bank, tm
         "select account_id, valid_from, closed_on, batch_no from raw.accounts order by 1, 2"
     ) == [
         ("A1", day("2024-01-15"), None, 1),
-        ("A1", day("2026-04-01"), day("2026-04-01"), 2),
-        ("A1", day("2026-04-02"), None, 3),
+        # A delivery tells of the day before it: the source lands a day late.
+        ("A1", day("2026-03-31"), day("2026-04-01"), 2),
+        ("A1", day("2026-04-01"), None, 3),
         ("A2", day("2024-01-15"), None, 1),
         ("A3", day("2024-01-15"), None, 1),
     ]
