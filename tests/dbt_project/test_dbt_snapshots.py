@@ -114,7 +114,8 @@ def append_what_nobody_knew(bank: Any) -> int:
         old = {"transaction_id": "'ancient'", "booked_on": "date '2001-01-01'"}
         values = ", ".join(old.get(column, column) for column in columns)
         warehouse.execute(
-            f"insert into raw.transactions select {values} from raw.transactions where batch_id = 'later' limit 1"
+            f"insert into raw.transactions select {values} from raw.transactions "
+            "where batch_id = 'later' limit 1"
         )
     return count
 
