@@ -43,7 +43,7 @@ run: setup  ## files to published marts and a report, through Airflow (SOURCE, L
 	@$(PY) -m keepwell run --source "$(SOURCE)" --landing "$(LANDING)" --as-of "$(AS_OF)" --target "$(TARGET)"
 
 test: setup browser lint  ## linters and all tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup  ## linters and checks that need no data
 	@ruff check .
