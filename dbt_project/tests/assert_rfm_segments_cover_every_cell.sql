@@ -32,10 +32,6 @@ select
     count(segments.segment) as count_segments
 from cells
 left join {{ ref('policy_rfm_segments') }} as segments
-    on
-        cells.r_score >= segments.r_from
-        and cells.r_score <= segments.r_to
-        and {{ divide_whole('cells.f_score + cells.m_score + 1', '2') }} >= segments.fm_from
-        and {{ divide_whole('cells.f_score + cells.m_score + 1', '2') }} <= segments.fm_to
+    on {{ in_segment('cells', 'segments') }}
 group by cells.r_score, cells.f_score, cells.m_score
 having count(segments.segment) != 1

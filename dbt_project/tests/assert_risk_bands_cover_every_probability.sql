@@ -37,7 +37,6 @@ left join {{ ref('policy_risk_bands') }} as bands
     on
         policies.policy_set = bands.policy_set
         and policies.effective_from = bands.effective_from
-        and edges.probability >= coalesce(bands.lower_bound, 0)
-        and (bands.upper_bound is null or edges.probability < bands.upper_bound)
+        and {{ in_band('edges.probability', 'bands') }}
 group by policies.policy_set, policies.effective_from, edges.probability
 having count(bands.risk_band) != 1

@@ -46,7 +46,6 @@ left join {{ ref('policy_value_tiers') }} as tiers
     on
         policies.policy_set = tiers.policy_set
         and policies.effective_from = tiers.effective_from
-        and edges.amount >= coalesce(tiers.lower_bound, edges.amount)
-        and (tiers.upper_bound is null or edges.amount < tiers.upper_bound)
+        and {{ in_band('edges.amount', 'tiers') }}
 group by policies.policy_set, policies.effective_from, edges.amount
 having count(tiers.value_tier) != 1

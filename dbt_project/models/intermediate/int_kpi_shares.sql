@@ -67,9 +67,7 @@ periods as (
     inner join tier_policy
         on
             amounts_at_start.as_of_date = tier_policy.as_of_date
-            and amounts_at_start.annual_amount_at_start
-            >= coalesce(tier_policy.lower_bound, amounts_at_start.annual_amount_at_start)
-            and (tier_policy.upper_bound is null or amounts_at_start.annual_amount_at_start < tier_policy.upper_bound)
+            and {{ in_band('amounts_at_start.annual_amount_at_start', 'tier_policy') }}
 ),
 
 answers as (

@@ -42,8 +42,7 @@ final as (
     inner join band_policy
         on
             ranked.as_of_date = band_policy.as_of_date
-            and ranked.churn_probability >= coalesce(band_policy.lower_bound, 0)
-            and (band_policy.upper_bound is null or ranked.churn_probability < band_policy.upper_bound)
+            and {{ in_band('ranked.churn_probability', 'band_policy') }}
 )
 
 select * from final

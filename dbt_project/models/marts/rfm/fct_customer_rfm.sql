@@ -40,7 +40,6 @@ ranked as (
 
 scored as (
     select
-        measures.*,
         {%- for measure in ['r', 'f', 'm'] %}
             case
                 when measures.is_active
@@ -56,7 +55,7 @@ scored as (
                 else 0
             end as {{ measure }}_score,
         {%- endfor %}
-        ranked.count_active
+        measures.*
     from measures
     left join ranked
         on
@@ -64,7 +63,6 @@ scored as (
             and measures.as_of_date = ranked.as_of_date
 ),
 
-{# Frequency and money tell much the same of a bank's customer: the map reads their mean, rounded up. #}
 segmented as (
     select
         scored.*,
@@ -73,11 +71,7 @@ segmented as (
         segments.segment_zh
     from scored
     inner join {{ ref('policy_rfm_segments') }} as segments
-        on
-            scored.r_score >= segments.r_from
-            and scored.r_score <= segments.r_to
-            and {{ divide_whole('scored.f_score + scored.m_score + 1', '2') }} >= segments.fm_from
-            and {{ divide_whole('scored.f_score + scored.m_score + 1', '2') }} <= segments.fm_to
+        on {{ in_segment('scored', 'segments') }}
 ),
 
 final as (

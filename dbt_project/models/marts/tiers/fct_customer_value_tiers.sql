@@ -32,8 +32,7 @@ tiered as (
     inner join tier_policy
         on
             activity.as_of_date = tier_policy.as_of_date
-            and activity.annual_amount >= coalesce(tier_policy.lower_bound, activity.annual_amount)
-            and (tier_policy.upper_bound is null or activity.annual_amount < tier_policy.upper_bound)
+            and {{ in_band('activity.annual_amount', 'tier_policy') }}
 ),
 
 final as (
