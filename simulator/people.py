@@ -16,8 +16,9 @@ from simulator.parameters import Parameters
 
 KINDS = ("personal", "small_business")
 SMALL_BUSINESS = 1
-SMALL_BUSINESS_SHARE = 1 / 11
-JOINING_A_YEAR = 0.06
+SMALL_BUSINESSES_ONE_IN = 11
+# Joiners a year for each customer of the first day, by kind: as many as leave, so that the stock stays level.
+JOINING_A_YEAR = (0.064, 0.13)
 
 SEXES = ("female", "male")
 EDUCATIONS = ("primary", "secondary", "bachelor", "master")
@@ -97,16 +98,22 @@ def customer_ids(numbers: npt.NDArray[np.int64]) -> pa.Array:
 
 
 def make_customers(parameters: Parameters) -> Customers:
-    """Draw everybody who is or becomes a customer by the last day."""
-    size = parameters.customers
+    """Draw everybody who is or becomes a customer by the last day: first the stock, then joiners by day."""
     rng = parameters.generator("people")
     first, last = parameters.first_day, parameters.last_day
-    is_business = rng.random(size) < SMALL_BUSINESS_SHARE
-    joined = JOINING_A_YEAR * (last - first) / 365
-    is_joiner = rng.random(size) < joined / (1 + joined)
+    stock = parameters.customers
+    businesses = round(stock / SMALL_BUSINESSES_ONE_IN)
+    by_kind = np.array([stock - businesses, businesses])
+    joiners = np.rint(by_kind * JOINING_A_YEAR * (last + 1 - first) / 365).astype(np.int64)
+    # Shuffled, so that a customer's number tells nothing of the kind.
+    is_business = np.concatenate(
+        [rng.permutation(np.repeat([False, True], counts)) for counts in (by_kind, joiners)]
+    )
+    size = len(is_business)
+    is_joiner = np.arange(size) >= stock
     tenure = np.minimum(rng.exponential(7 * 365, size), 20 * 365 - rng.random(size) * 365).astype(np.int64)
-    joining = rng.integers(first, last + 1, size)
-    opened = np.where(is_joiner, joining, first - 1 - tenure)
+    opened = first - 1 - tenure
+    opened[is_joiner] = np.sort(rng.integers(first, last + 1, size - stock))
     age_when_joining = 18 + rng.gamma(2.2, 8.5, size)
     # Customers of long standing joined young enough to be alive and active today.
     age_today = np.minimum(
