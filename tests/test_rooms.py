@@ -13,6 +13,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 MAY_USE = {
     "warehouse": set(),
     "simulator": set(),
+    "benchmarks": {"warehouse", "ml", "simulator"},
     "dags": set(),
     "ingest": {"warehouse"},
     "ml": {"warehouse"},
@@ -22,12 +23,12 @@ MAY_USE = {
 }
 # Frameworks with the only rooms that may import them; dbt is a command line everywhere.
 AT_HOME = {
-    "airflow": {"dags"},
+    "airflow": {"dags", "benchmarks"},
     "dbt": set(),
     "great_expectations": {"expectations"},
-    "sklearn": {"ml"},
+    "sklearn": {"ml", "benchmarks"},
     "skops": {"ml"},
-    "duckdb": {"warehouse", "ingest"},  # ingest reads files with it, never the warehouse
+    "duckdb": {"warehouse", "ingest", "benchmarks"},  # these two read files with it
     "psycopg": {"warehouse"},
     "adbc_driver_postgresql": {"warehouse"},
     "adbc_driver_manager": {"warehouse"},

@@ -1,0 +1,160 @@
+"""The churn model of a bank that nothing was tuned on, against the hazard that was planted in it.
+
+The only reader of the truth folder outside the simulator and its tests.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.banks import described_days, new_bank, simulate_customers, truth_of
+from benchmarks.build import close
+from benchmarks.steps import Bank, StepError, run_dag
+from ml.churn.frame import feature_frame
+from ml.churn.params import Feature
+from ml.churn.pipeline import probabilities
+from ml.churn.registry import EVALUATION, Registry
+from simulator.truth import bayes_optimal_auc
+from warehouse import open_warehouse
+
+Floats = npt.NDArray[np.float64]
+BOOTSTRAP_DRAWS = 500
+
+
+@dataclass(frozen=True)
+class AgainstTruth:
+    """Out-of-time figures on the rows that the training held out: `test_date`, eligible, label mature.
+
+    `auc_truth` ranks the same rows by the planted probability against the same labels; `auc_expected` is
+    what that ranking gives on average over the dice of the plan. `rank_correlation` is Spearman's, of the
+    predicted and the planted probability. `difference_error` is the standard error of `auc_truth -
+    auc_model`, from bootstrap samples of the rows.
+    """
+
+    customers: int
+    seed: int
+    test_date: date
+    model: str
+    rows: int
+    churners: int
+    auc_model: float
+    auc_truth: float
+    auc_expected: float
+    difference_error: float
+    rank_correlation: float
+    calibration_slope: float
+    mean_predicted: float
+    mean_planted: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "test_date": self.test_date.isoformat()}
+
+    def as_table(self) -> str:
+        """One figure a line, in Markdown."""
+        gap = self.auc_truth - self.auc_model
+        lines = {
+            "bank": f"{self.customers:,} customers, seed {self.seed}",
+            "model": f"{self.model}, tested on {self.test_date}",
+            "rows, churners": f"{self.rows:,}, {self.churners:,}",
+            "AUC of the model": f"{self.auc_model:.4f}",
+            "AUC of the planted probability, same rows and labels": f"{self.auc_truth:.4f}",
+            "difference": f"{gap:.4f} (standard error {self.difference_error:.4f})",
+            "Bayes-optimal AUC, expected under the plan": f"{self.auc_expected:.4f}",
+            "rank correlation of predicted and planted probability": f"{self.rank_correlation:.3f}",
+            "calibration slope": f"{self.calibration_slope:.2f}",
+            "mean predicted, planted, seen": f"{self.mean_predicted:.4f}, {self.mean_planted:.4f}, "
+            f"{self.churners / self.rows:.4f}",
+        }
+        return "\n".join(
+            ["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in lines.items())]
+        )
+
+
+def measure(folder: Path, *, customers: int, seed: int, keep: bool) -> AgainstTruth:
+    """Simulate, build the month-ends, train, and hold the evaluation model against the truth.
+
+    Raises StepError.
+    """
+    landing = simulate_customers(folder, customers=customers, seed=seed)
+    bank = new_bank(folder / f"truth-{customers}-{seed}", "duckdb", landing)
+    try:
+        day = described_days(landing)[-1]
+        run_dag("customer_bootstrap", bank, day)
+        run_dag("churn_training", bank, day)
+        return _compare(bank, customers, seed, truth_of(landing))
+    finally:
+        close(bank, keep=keep)
+
+
+def _compare(bank: Bank, customers: int, seed: int, truth: Path) -> AgainstTruth:
+    registry = Registry(bank.settings.models_dir)
+    champion = registry.standing(date.max)
+    if champion is None:
+        raise StepError("the training promoted no model; see ops.training_runs of the warehouse (--keep)")
+    metadata = registry.metadata(champion.model_version)
+    features = [Feature(**entry) for entry in metadata["features"]]
+    with open_warehouse(bank.settings, read_only=True) as warehouse:
+        found = warehouse.query("select max(run_id) as run_id from ops.training_runs")
+        run_id = found["run_id"][0].as_py()
+        test_date = date.fromisoformat(metadata["evaluated_on"]["test"]["as_of_dates"][-1])
+        rows = warehouse.query(
+            f"""
+            select * from {run_id}.churn_panel
+            where label_status = 'mature' and observation_complete and as_of_date = $1
+            order by customer_id
+            """,
+            [test_date],
+        )
+    model = registry.load(champion.model_version, EVALUATION)
+    predicted = probabilities(model, feature_frame(rows, features, "churn_panel"))
+    churned = rows["is_churned"].to_numpy()
+    planted = _planted(truth, test_date, rows["customer_id"])
+    return AgainstTruth(
+        customers=customers,
+        seed=seed,
+        test_date=test_date,
+        model=metadata["chosen_model"],
+        rows=len(churned),
+        churners=int(churned.sum()),
+        auc_model=float(roc_auc_score(churned, predicted)),
+        auc_truth=float(roc_auc_score(churned, planted)),
+        auc_expected=bayes_optimal_auc(planted),
+        difference_error=_difference_error(churned, predicted, planted),
+        rank_correlation=float(spearmanr(predicted, planted).statistic),
+        calibration_slope=metadata["metrics"]["test"]["calibration_slope"],
+        mean_predicted=float(predicted.mean()),
+        mean_planted=float(planted.mean()),
+    )
+
+
+def _planted(truth: Path, as_of: date, customer_ids: pa.ChunkedArray) -> Floats:
+    """The planted churn probability of each customer at the end of a day; shape of `customer_ids`."""
+    months = pq.read_table(
+        truth / "customer_months.parquet",
+        columns=["customer_id", "churn_probability"],
+        filters=pc.field("as_of_date") == pa.scalar(as_of),
+    )
+    place = pc.index_in(customer_ids.combine_chunks(), months["customer_id"].combine_chunks())
+    if place.null_count:
+        raise StepError(f"the truth knows {place.null_count} of the panel's customers not at {as_of}")
+    return months["churn_probability"].combine_chunks().take(place).to_numpy().astype(np.float64)
+
+
+def _difference_error(churned: npt.NDArray[Any], predicted: Floats, planted: Floats) -> float:
+    rng = np.random.default_rng(20261031)
+    differences = []
+    for _ in range(BOOTSTRAP_DRAWS):
+        drawn = rng.integers(0, len(churned), len(churned))
+        differences.append(
+            roc_auc_score(churned[drawn], planted[drawn]) - roc_auc_score(churned[drawn], predicted[drawn])
+        )
+    return float(np.std(differences))

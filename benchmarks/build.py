@@ -1,0 +1,96 @@
+"""The full build of a bank and the next daily run, beside the bare limits of the engine in the same run."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import limits
+from benchmarks.banks import champion, described_days, new_bank, simulate
+from benchmarks.steps import PROJECT, Bank, Step, console, run_dag
+
+DAILY = "customer_daily"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What one benchmark found. Times in seconds, memory in bytes."""
+
+    target: str
+    scale: float
+    months: int
+    seed: int
+    transactions: int
+    group_by_seconds: float
+    bare_load_seconds: float
+    full: list[Step]
+    daily: list[Step]
+
+    @property
+    def full_seconds(self) -> float:
+        return sum(step.seconds for step in self.full)
+
+    @property
+    def daily_seconds(self) -> float:
+        return sum(step.seconds for step in self.daily)
+
+    @property
+    def peak_bytes(self) -> int:
+        """Of the largest process; the database server is none of ours."""
+        return max(step.peak_bytes for step in (*self.full, *self.daily))
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """The figures that may be compared between machines."""
+        ingest = sum(step.seconds for step in self.full if step.name == "ingest")
+        return {
+            "full_build_to_group_by": self.full_seconds / self.group_by_seconds,
+            "daily_to_full_build": self.daily_seconds / self.full_seconds,
+            "ingest_to_bare_load": ingest / self.bare_load_seconds,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "ratios": self.ratios, "peak_bytes": self.peak_bytes}
+
+
+def measure(folder: Path, *, target: str, scale: float, months: int, seed: int, keep: bool) -> Build:
+    """Simulate, build, run the next day, measure the limits. Raises StepError when a step fails.
+
+    The full build is the DAG customer_daily on an empty warehouse: every file loaded and checked, the facts
+    of the whole history, one snapshot, scores by a champion that was trained elsewhere, gates, publication,
+    report.
+    """
+    models = champion(folder, months=months, seed=seed)
+    landing = simulate(folder, scale=scale, months=months, seed=seed)
+    first, following = described_days(landing)[:2]
+    bank = new_bank(folder / f"bank-{target}-{scale:g}-{months}", target, landing)
+    try:
+        shutil.copytree(models, bank.settings.models_dir)
+        full = run_dag(DAILY, bank, first)
+        transactions = limits.count_transactions(bank.settings)
+        grouped = limits.group_by(bank.settings)
+        daily = run_dag(DAILY, bank, following)
+        loaded = limits.bare_load(bank.settings, history_files(landing))
+        return Build(target, scale, months, seed, transactions, grouped, loaded, full, daily)
+    finally:
+        close(bank, keep=keep)
+
+
+def history_files(landing: Path) -> list[Path]:
+    """The transactions of the first delivery, which the full build loads."""
+    first = min(path for path in landing.iterdir() if path.is_dir())
+    return sorted(first.glob("transactions*.parquet"))
+
+
+def close(bank: Bank, *, keep: bool) -> None:
+    """Stop the server that a PostgreSQL benchmark started; remove the warehouse unless it is to be kept."""
+    if bank.settings.target == "postgres":
+        command = [sys.executable, "-m", "warehouse", "down"]
+        environment = bank.environment(described_days(bank.landing)[0])
+        subprocess.run(command, cwd=PROJECT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    if keep:
+        console.print(f"Kept: {bank.settings.home}", highlight=False)
+    else:
+        shutil.rmtree(bank.settings.home)

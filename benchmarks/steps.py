@@ -1,0 +1,136 @@
+"""The tasks of a DAG, one process each, timed and weighed: the very command lines that Airflow runs."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from warehouse import Settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+SKIPPED = 99
+console = Console(stderr=True)
+
+
+class StepError(Exception):
+    """A step failed; the message holds the end of what it printed."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One process and all it started: wall time, CPU time, the largest memory of any one process."""
+
+    name: str
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    is_skipped: bool = False
+
+
+@dataclass
+class Bank:
+    """A warehouse of its own in front of a landing folder."""
+
+    settings: Settings
+    landing: Path
+    runs: int = field(default=0)
+
+    def environment(self, as_of: date) -> dict[str, str]:
+        """What Airflow would render into a task's environment."""
+        self.runs += 1
+        return {
+            **os.environ,
+            **self.settings.environment(),
+            "KEEPWELL_LANDING": str(self.landing),
+            "AS_OF": as_of.isoformat(),
+            "RUN_KEY": f"benchmark/{self.runs}",
+            "COLUMNS": "120",
+        }
+
+
+@cache
+def tasks_of(dag_id: str) -> list[tuple[str, str]]:
+    """Name and command line of each task of a DAG, in the order in which they run."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {
+            "AIRFLOW_HOME": folder,
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        }
+        sys.path.insert(0, str(PROJECT / "dags"))
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(str(PROJECT / "dags" / f"{dag_id}.py"))
+        if bag.import_errors:
+            raise StepError(f"{dag_id} cannot be imported: {bag.import_errors}")
+        tasks: list[Any] = list(bag.dags[dag_id].topological_sort())
+        return [(task.task_id, task.bash_command) for task in tasks]
+
+
+def run_dag(dag_id: str, bank: Bank, as_of: date) -> list[Step]:
+    """Run every task of a DAG for a day, without Airflow between them. Raises StepError."""
+    environment = bank.environment(as_of)
+    steps = []
+    for name, command in tasks_of(dag_id):
+        step, output = run_step(f"{dag_id} {name}", ["bash", "-c", command], environment)
+        steps.append(Step(name, step.seconds, step.cpu_seconds, step.peak_bytes, step.is_skipped))
+        if name == "start_run":
+            if step.is_skipped:
+                break
+            environment["RUN_ID"] = output.split()[-1]
+    return steps
+
+
+def run_step(name: str, command: list[str], environment: dict[str, str]) -> tuple[Step, str]:
+    """Run one command; the measured step and its standard output. Raises StepError when it fails."""
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors, _shown(name):
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=errors)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            raise
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        printed = output.read()
+        if process.returncode not in (0, SKIPPED):
+            told = (printed + errors.read()).strip().splitlines()
+            raise StepError("\n".join([f"{name} failed with exit code {process.returncode}:", *told[-15:]]))
+    # Linux counts ru_maxrss in KiB, and of the largest process of the tree.
+    step = Step(
+        name, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, process.returncode == SKIPPED
+    )
+    return step, printed
+
+
+def timed(work: Callable[[], Any], times: int = 3) -> float:
+    """Median wall time in seconds of some calls, after one that warms the caches."""
+    work()
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return sorted(seconds)[times // 2]
+
+
+def _shown(name: str) -> Progress:
+    progress = Progress(
+        SpinnerColumn(), TextColumn(name), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    progress.add_task(name, total=None)
+    return progress
