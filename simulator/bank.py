@@ -13,9 +13,10 @@ from simulator.calendar import NEVER, is_month_end, months_between
 from simulator.deliveries import Deliveries
 from simulator.habits import make_habits
 from simulator.ledger import Ledger
+from simulator.means import draw_turnover
 from simulator.parameters import Parameters
 from simulator.people import Customers, make_customers
-from simulator.plan import Plan, draw_turnover, make_plan
+from simulator.plan import Plan, make_plan
 from simulator.portfolio import (
     Accounts,
     Cards,

@@ -14,13 +14,37 @@ from simulator.parameters import Parameters
 REPORTING_CURRENCY, FOREIGN_CURRENCY = "CNY", "USD"
 CURRENCIES = (REPORTING_CURRENCY, FOREIGN_CURRENCY)
 
+
+@dataclass(frozen=True)
+class City:
+    """A city with so many branches; `tier` 1 is a metropolis, 3 a smaller city."""
+
+    name: str
+    chinese: str
+    region: str
+    tier: int
+    branches: int
+
+
 CITIES = (
-    ("Shanghai", "East"), ("Hangzhou", "East"), ("Suzhou", "East"), ("Nanjing", "East"),
-    ("Beijing", "North"), ("Tianjin", "North"), ("Guangzhou", "South"), ("Shenzhen", "South"),
-    ("Xiamen", "South"), ("Chengdu", "West"), ("Chongqing", "West"), ("Wuhan", "Central"),
+    City("Shanghai", "上海", "East", 1, 5), City("Beijing", "北京", "North", 1, 4),
+    City("Shenzhen", "深圳", "South", 1, 3), City("Guangzhou", "广州", "South", 1, 3),
+    City("Hangzhou", "杭州", "East", 2, 3), City("Chengdu", "成都", "West", 2, 3),
+    City("Chongqing", "重庆", "West", 2, 2), City("Suzhou", "苏州", "East", 2, 2),
+    City("Nanjing", "南京", "East", 2, 2), City("Wuhan", "武汉", "Central", 2, 2),
+    City("Tianjin", "天津", "North", 2, 2), City("Xi'an", "西安", "West", 2, 1),
+    City("Xiamen", "厦门", "South", 3, 1), City("Changsha", "长沙", "Central", 3, 2),
+    City("Shenyang", "沈阳", "Northeast", 3, 1), City("Dalian", "大连", "Northeast", 3, 1),
+    City("Kunming", "昆明", "West", 3, 1), City("Hefei", "合肥", "East", 3, 1),
+    City("Nanchang", "南昌", "Central", 3, 1),
 )  # fmt: skip
-BRANCH_NAMES = ("Main", "Lakeside", "Station")
-BRANCHES = 25
+BRANCH_NAMES = ("Main", "Lakeside", "Station", "University", "Harbour")
+BRANCHES = sum(city.branches for city in CITIES)
+
+MONTHS_OF_RATES_BEFORE = 12
+USUAL_GAP = 0.001
+# By how much a competitor's offer tops the own rate at its height, least and most.
+PROMOTION_GAP = (0.006, 0.012)
 
 
 @dataclass(frozen=True)
@@ -64,7 +88,12 @@ def shelf_index(product_id: str) -> int:
 
 def branch_city() -> list[int]:
     """The city of each branch, as a position in CITIES."""
-    return [branch % len(CITIES) for branch in range(BRANCHES)]
+    return [position for position, city in enumerate(CITIES) for _ in range(city.branches)]
+
+
+def branch_sizes() -> np.ndarray:
+    """How much larger than others a branch is: the main one of a city most; shape (branches,)."""
+    return np.array([1 / (rank + 2) for city in CITIES for rank in range(city.branches)])
 
 
 def branches(parameters: Parameters) -> pa.Table:
@@ -76,11 +105,10 @@ def branches(parameters: Parameters) -> pa.Table:
         {
             "branch_id": columns.identifiers("B", np.arange(1, BRANCHES + 1), 3),
             "branch_name": [
-                f"{CITIES[city][0]} {BRANCH_NAMES[branch // len(CITIES)]} Branch"
-                for branch, city in enumerate(cities)
+                f"{city.name} {BRANCH_NAMES[rank]} Branch" for city in CITIES for rank in range(city.branches)
             ],
-            "city": [CITIES[city][0] for city in cities],
-            "region": [CITIES[city][1] for city in cities],
+            "city": [CITIES[city].name for city in cities],
+            "region": [CITIES[city].region for city in cities],
             "opened_on": columns.dates(opened),
             "valid_from": columns.dates(opened),
         }
@@ -122,29 +150,74 @@ def exchange_rates(parameters: Parameters) -> tuple[pa.Table, np.ndarray]:
     return table, days
 
 
+@dataclass(frozen=True)
+class DepositRates:
+    """Yearly rates on the first of each month from a year before the first day; arrays of shape (months,).
+
+    `gap` is how much more competitors pay for deposits than this bank does: 0.01 is one percentage point.
+    """
+
+    days: np.ndarray
+    policy: np.ndarray
+    own: np.ndarray
+    competitor: np.ndarray
+
+    @property
+    def gap(self) -> np.ndarray:
+        """What competitors pay above the own rate; shape (months,)."""
+        return self.competitor - self.own
+
+    def gap_on(self, days: np.ndarray) -> np.ndarray:
+        """The gap in force on each day, that of the first month before the data begin; shape (n,)."""
+        return self.gap[np.maximum(np.searchsorted(self.days, days, side="right") - 1, 0)]
+
+
+def deposit_rates(parameters: Parameters) -> DepositRates:
+    """The central bank's steps, the own rate that follows them, and competitors with their offers."""
+    rng = parameters.generator("market_environment")
+    months = np.arange(-MONTHS_OF_RATES_BEFORE, parameters.months)
+    policy = 0.031 + np.cumsum(_policy_moves(rng, len(months)))
+    policy = np.maximum(policy, 0.005)
+    # The own rate takes part in a step a month later; the tariff moves in steps of a twentieth of a point.
+    followed = np.concatenate([policy[:1], policy[:-1]])
+    own = np.rint(followed * 0.42 * 2000) / 2000
+    usual_gap = np.clip(USUAL_GAP + np.cumsum(rng.normal(0, 0.00015, len(months))), 0, 0.0025)
+    competitor = own + np.maximum(usual_gap, _promotions(rng, len(months)))
+    days = add_months(np.full(len(months), parameters.first_day), months)
+    return DepositRates(days=days, policy=policy, own=own, competitor=np.round(competitor, 4))
+
+
 def market_environment(parameters: Parameters) -> tuple[pa.Table, np.ndarray]:
     """The `market_environment` file, the first of each month from a year before the first, and those days."""
-    rng = parameters.generator("market_environment")
-    months = np.arange(-12, parameters.months)
-    days = add_months(np.full(len(months), parameters.first_day), months)
-    policy = 0.031 + np.cumsum(_policy_moves(rng, len(months)))
-    own = policy * 0.42 + rng.normal(0, 0.0002, len(months))
-    competitor = own + 0.0015 + np.cumsum(rng.normal(0, 0.0003, len(months)))
+    rates = deposit_rates(parameters)
+    inflation = parameters.generator("consumer prices").normal(0.0012, 0.0025, len(rates.days))
     table = pa.table(
         {
-            "market_on": columns.dates(days),
-            "policy_rate": columns.rates(policy),
-            "own_deposit_rate": columns.rates(own),
-            "competitor_deposit_rate": columns.rates(competitor),
-            "cpi_index": columns.rates(100 * np.exp(np.cumsum(rng.normal(0.0012, 0.0025, len(months))))),
+            "market_on": columns.dates(rates.days),
+            "policy_rate": columns.rates(rates.policy),
+            "own_deposit_rate": columns.rates(rates.own),
+            "competitor_deposit_rate": columns.rates(rates.competitor),
+            "cpi_index": columns.rates(100 * np.exp(np.cumsum(inflation))),
         }
     )
-    return table, days
+    return table, rates.days
 
 
 def _policy_moves(rng: np.random.Generator, size: int) -> np.ndarray:
     """Policy moves: mostly none, now and then ten basis points, more often down than up."""
     return np.array([0.0, -0.001, 0.001])[columns.draw(rng, (0.86, 0.09, 0.05), size)]
+
+
+def _promotions(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Competitors' bonus by month: 0 between offers, which rise, hold some months and fade; shape (size,)."""
+    bonus = np.zeros(size)
+    month = int(rng.integers(1, 5))
+    while month < size:
+        held = int(rng.integers(2, 5))
+        shape = np.concatenate([[0.5], np.ones(held), [0.5]])[: size - month]
+        bonus[month : month + len(shape)] = rng.uniform(*PROMOTION_GAP) * shape
+        month += held + 2 + int(rng.integers(3, 7))
+    return bonus
 
 
 def _new_year_before(parameters: Parameters, years: int) -> int:

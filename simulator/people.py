@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simulator import columns, market
-from simulator.calendar import NEVER, Days, add_months
+from simulator import columns, market, segments
+from simulator.calendar import NEVER, Days
 from simulator.parameters import Parameters
 
 KINDS = ("personal", "small_business")
@@ -21,28 +21,50 @@ SMALL_BUSINESSES_ONE_IN = 11
 JOINING_A_YEAR = (0.064, 0.13)
 
 SEXES = ("female", "male")
-EDUCATIONS = ("primary", "secondary", "bachelor", "master")
-OCCUPATIONS = (
-    "employee", "civil_servant", "teacher", "engineer", "medical", "sales", "self_employed",
-    "student", "retired",
-)  # fmt: skip
-SELF_EMPLOYED, STUDENT, RETIRED = 6, 7, 8
+SEGMENTS = tuple(segment.name for segment in segments.SEGMENTS)
+SELF_EMPLOYED, STUDENT, RETIRED = (
+    segments.OCCUPATIONS.index(name) for name in ("self_employed", "student", "retired")
+)
+STUDENT_UNTIL, RETIRED_FROM = 22, 60
+LONGEST_TENURE_YEARS = 20
+YOUNGEST_JOINER = 16
 
-SURNAMES = tuple("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕")
-GIVEN = tuple("明华伟芳娜敏静丽强磊洋艳勇军杰娟涛超霞平刚桂英文辉玲宇晨浩佳欣怡然子轩雨诗梦瑶博思远嘉雪")
+# Surnames with their rough shares in per cent, by the frequency ranks of the published name statistics.
+SURNAMES = {
+    "王": 7.1, "李": 7.0, "张": 6.7, "刘": 5.1, "陈": 4.5, "杨": 3.1, "黄": 2.3, "赵": 2.1,
+    "吴": 2.0, "周": 1.9, "徐": 1.5, "孙": 1.4, "马": 1.3, "朱": 1.3, "胡": 1.2, "郭": 1.2,
+    "何": 1.2, "林": 1.1, "高": 1.1, "罗": 1.0, "郑": 0.9, "梁": 0.9, "谢": 0.8, "宋": 0.7,
+    "唐": 0.7, "许": 0.7, "韩": 0.6, "邓": 0.6, "冯": 0.6, "曹": 0.6, "彭": 0.6, "曾": 0.6,
+    "肖": 0.5, "田": 0.5, "董": 0.5, "潘": 0.5, "袁": 0.5, "蔡": 0.5, "蒋": 0.5, "余": 0.5,
+    "于": 0.5, "杜": 0.5, "叶": 0.5, "程": 0.5, "魏": 0.4, "苏": 0.4, "吕": 0.4, "丁": 0.4,
+    "任": 0.4, "卢": 0.4, "姚": 0.4, "沈": 0.4, "钟": 0.4, "姜": 0.4, "崔": 0.4, "谭": 0.4,
+    "陆": 0.3, "范": 0.3, "汪": 0.3, "廖": 0.3,
+}  # fmt: skip
+GIVEN_FEMALE = tuple("芳娜敏静丽艳娟霞英玲欣怡雨诗梦瑶雪慧婷琳颖洁倩莉萍蕾佳文子兰")
+GIVEN_MALE = tuple("伟强磊洋勇军杰涛超刚辉宇晨浩轩博瀚鹏飞斌建志国明华平文子海毅")
+TWO_SYLLABLES_SHARE = 0.8
 FOREIGN_FIRST = ("Ka", "Lo", "Mi", "Ta", "Ele", "Jo", "Ru", "Ste", "Ana", "Vi")
 FOREIGN_SECOND = ("rin", "nas", "ra", "mo", "lia", "vik", "den", "sé", "nor", "tte")
 FOREIGN_FAMILY_FIRST = ("Bran", "Hol", "Mar", "Sö", "Quin", "Del", "Vos", "Kar", "Ash", "Lind")
 FOREIGN_FAMILY_SECOND = ("sten", "mann", "ello", "berg", "ford", "ova", "rique", "son", "well", "aga")
-TRADES = ("商行", "餐饮店", "科技有限公司", "贸易有限公司", "服装店", "建材店", "物流有限公司", "工作室")
 FOREIGN_SHARE = 0.03
+# By business segment: shops, then services.
+TRADES = (
+    ("商行", "餐饮店", "服装店", "建材店", "食品店", "药房"),
+    ("科技有限公司", "物流有限公司", "装饰有限公司", "咨询有限公司", "广告有限公司", "工作室"),
+)
 
 
 @dataclass
 class Customers:
-    """Attributes of all customers who ever join, arrays of shape (customers,); days as day numbers."""
+    """Attributes of all customers who ever join, arrays of shape (customers,); days as day numbers.
+
+    `segment`, `digital` (the share of acts in digital channels, 0 to 1) and `appetite` (for risk, 0 to 4) are
+    latent: they are in no file.
+    """
 
     kind: npt.NDArray[np.int64]
+    segment: npt.NDArray[np.int64]
     branch: npt.NDArray[np.int64]
     city: npt.NDArray[np.int64]
     sex: npt.NDArray[np.int64]
@@ -51,6 +73,7 @@ class Customers:
     birth: Days
     opened: Days
     digital: npt.NDArray[np.float64]
+    appetite: npt.NDArray[np.float64]
     income_cents: npt.NDArray[np.int64]
     is_marketing_allowed: npt.NDArray[np.bool_]
     is_disabled: npt.NDArray[np.bool_]
@@ -76,11 +99,11 @@ class Customers:
                 "customer_kind": columns.labels(KINDS, self.kind[rows]),
                 "branch_id": columns.identifiers("B", self.branch[rows] + 1, 3),
                 "sex": columns.labels(SEXES, self.sex[rows]),
-                "education": columns.labels(EDUCATIONS, self.education[rows]),
-                "occupation": columns.labels(OCCUPATIONS, self.occupation[rows]),
+                "education": columns.labels(segments.EDUCATIONS, self.education[rows]),
+                "occupation": columns.labels(segments.OCCUPATIONS, self.occupation[rows]),
                 "annual_income_amount": columns.money(self.income_cents[rows]),
                 "currency_code": pa.repeat(market.REPORTING_CURRENCY, len(rows)),
-                "city": columns.labels([name for name, _ in market.CITIES], self.city[rows]),
+                "city": columns.labels([city.name for city in market.CITIES], self.city[rows]),
                 "opened_on": columns.dates(self.opened[rows]),
                 "closed_on": columns.dates(closed),
                 "is_marketing_allowed": pa.array(self.is_marketing_allowed[rows]),
@@ -111,46 +134,80 @@ def make_customers(parameters: Parameters) -> Customers:
     )
     size = len(is_business)
     is_joiner = np.arange(size) >= stock
-    tenure = np.minimum(rng.exponential(7 * 365, size), 20 * 365 - rng.random(size) * 365).astype(np.int64)
-    opened = first - 1 - tenure
+    segment = segments.draw_segments(rng, is_business, is_joiner)
+    opened = np.zeros(size, dtype=np.int64)
     opened[is_joiner] = np.sort(rng.integers(first, last + 1, size - stock))
-    age_when_joining = 18 + rng.gamma(2.2, 8.5, size)
-    # Customers of long standing joined young enough to be alive and active today.
-    age_today = np.minimum(
-        age_when_joining + np.where(is_joiner, 0, tenure / 365.25) * 0.8, 88 + rng.random(size)
-    )
-    birth = np.minimum(
-        first - (age_today * 365.25).astype(np.int64), add_months(opened, np.full(size, -12 * 16))
-    )
-    age = (first - birth) / 365.25
-    occupation = columns.draw(rng, (40, 8, 7, 12, 6, 12, 15), size)
-    occupation = np.where(age >= 60, RETIRED, np.where(age < 22, STUDENT, occupation))
-    cities = np.array(market.branch_city())
-    branch = columns.draw(rng, [1 / (rank + 4) for rank in range(market.BRANCHES)], size)
-    education = np.minimum(columns.draw(rng, (10, 40, 38, 12), size), np.where(age < 21, 1, 3))
-    digital = 1 / (1 + np.exp((age - 52) / 11 + rng.normal(0, 0.8, size)))
+    age, tenure = _draw_ages(rng, segment)
+    birth = np.where(is_joiner, opened, first) - (age * 365.25).astype(np.int64)
+    opened = np.where(is_joiner, opened, first - 1 - tenure)
+
+    branch = segments.draw_by_segment(rng, segment, _branch_weights())
+    occupation = _of(segment, rng, [entry.occupations for entry in segments.SEGMENTS])
+    occupation = np.where(age < STUDENT_UNTIL, STUDENT, occupation)
+    occupation = np.where((age >= RETIRED_FROM) & (occupation != SELF_EMPLOYED), RETIRED, occupation)
+    education = _of(segment, rng, [entry.educations for entry in segments.SEGMENTS])
+    education = np.minimum(education, np.where(age < STUDENT_UNTIL, 1, 3))
+    sex = np.where(is_business, -1, rng.integers(0, 2, size))
+    leaning = np.array([entry.digital for entry in segments.SEGMENTS])[segment]
+    digital = 1 / (1 + np.exp((age - 52) / 11 - leaning + rng.normal(0, 0.8, size)))
+    appetite = np.array([entry.appetite for entry in segments.SEGMENTS])[segment]
     return Customers(
         kind=is_business.astype(np.int64),
+        segment=segment,
         branch=branch,
-        city=cities[branch],
-        sex=np.where(is_business, -1, rng.integers(0, 2, size)),
+        city=np.array(market.branch_city())[branch],
+        sex=sex,
         education=np.where(is_business, -1, education),
         occupation=np.where(is_business, -1, occupation),
         birth=birth,
         opened=opened,
-        digital=np.where(is_business, 0.7, digital),
+        digital=digital,
+        appetite=np.clip(appetite + rng.normal(0, 0.8, size), 0, 4),
         income_cents=np.zeros(size, dtype=np.int64),
         is_marketing_allowed=rng.random(size) < 0.72,
         is_disabled=~is_business & (rng.random(size) < 0.015),
-        personal_data=_personal_data(parameters, is_business, cities[branch], birth),
+        personal_data=_personal_data(parameters, segment, sex, np.array(market.branch_city())[branch], birth),
     )
 
 
+def _of(
+    segment: npt.NDArray[np.int64], rng: np.random.Generator, weights: list[tuple[float, ...]]
+) -> npt.NDArray[np.int64]:
+    return segments.draw_by_segment(rng, segment, np.array(weights, dtype=float))
+
+
+def _draw_ages(
+    rng: np.random.Generator, segment: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Ages in years and tenures in days of customers of the first day; nobody joined as a child."""
+    mean, spread, least, greatest = np.array([entry.age for entry in segments.SEGMENTS]).T[:, segment]
+    age = np.clip(rng.normal(mean, spread), least, greatest - rng.random(len(segment)))
+    longest = LONGEST_TENURE_YEARS - rng.random(len(segment))
+    usual = np.array([entry.tenure_years for entry in segments.SEGMENTS])[segment]
+    tenure = np.minimum(rng.exponential(usual), np.minimum(longest, (age - YOUNGEST_JOINER) * 0.95))
+    return age, (tenure * 365.25).astype(np.int64)
+
+
+def _branch_weights() -> npt.NDArray[np.float64]:
+    """How often customers of a segment go to each branch; shape (segments, branches)."""
+    tier = np.array([market.CITIES[city].tier for city in market.branch_city()])
+    liking = np.array([entry.city_tiers for entry in segments.SEGMENTS], dtype=float)[:, tier - 1]
+    # In the share of the tier, the larger a branch the more.
+    size = market.branch_sizes()
+    of_tier = np.array([size[tier == code].sum() for code in (1, 2, 3)])[tier - 1]
+    return liking * size / of_tier
+
+
 def _personal_data(
-    parameters: Parameters, is_business: npt.NDArray[np.bool_], city: npt.NDArray[np.int64], birth: Days
+    parameters: Parameters,
+    segment: npt.NDArray[np.int64],
+    sex: npt.NDArray[np.int64],
+    city: npt.NDArray[np.int64],
+    birth: Days,
 ) -> pa.Table:
     rng = parameters.generator("personal_data")
-    size = len(is_business)
+    size = len(segment)
+    is_business = np.array([entry.is_business for entry in segments.SEGMENTS])[segment]
 
     def pick(syllables: tuple[str, ...]) -> pa.Array:
         return columns.labels(syllables, rng.integers(0, len(syllables), size))
@@ -158,16 +215,20 @@ def _personal_data(
     def join(*parts: Any, by: str = "") -> pa.Array:
         return pc.binary_join_element_wise(*parts, by)
 
-    second = pc.if_else(pa.array(rng.random(size) < 0.8), pick(GIVEN), "")
-    chinese = join(pick(SURNAMES), pick(GIVEN), second)
+    def given() -> pa.Array:
+        return pc.if_else(pa.array(sex == 0), pick(GIVEN_FEMALE), pick(GIVEN_MALE))
+
+    surname = columns.labels(tuple(SURNAMES), columns.draw(rng, tuple(SURNAMES.values()), size))
+    second = pc.if_else(pa.array(rng.random(size) < TWO_SYLLABLES_SHARE), given(), "")
+    chinese = join(surname, given(), second)
     foreign = join(
         join(pick(FOREIGN_FIRST), pick(FOREIGN_SECOND)),
         join(pick(FOREIGN_FAMILY_FIRST), pick(FOREIGN_FAMILY_SECOND)),
         by=" ",
     )
-    company = join(
-        columns.labels([name for name, _ in market.CITIES], city), pick(GIVEN), pick(GIVEN), pick(TRADES)
-    )
+    trade = pc.if_else(pa.array(segment == SEGMENTS.index("shops")), pick(TRADES[0]), pick(TRADES[1]))
+    seat = columns.labels([entry.chinese for entry in market.CITIES], city)
+    company = join(seat, pick(GIVEN_MALE), pick(GIVEN_FEMALE), trade)
     person = pc.if_else(pa.array(rng.random(size) < FOREIGN_SHARE), foreign, chinese)
     # Region code 000000 exists nowhere, mobile prefix 100 is nobody's, example.com is reserved.
     born = pc.strftime(columns.dates(birth), format="%Y%m%d")

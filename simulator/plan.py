@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator import columns
+from simulator import columns, means
 from simulator.calendar import NEVER, Days
 from simulator.parameters import Parameters
 from simulator.people import Customers
@@ -24,10 +24,6 @@ HIGH, MID, LOW = 0, 1, 2
 TIER_CUTS = (100_000.0, 50_000.0)
 # Share of customers who leave within a year, by tier of personal customers and for small businesses.
 YEARLY_CHURN = {"high": 0.02, "mid": 0.05, "low": 0.10, "small_business": 0.13}
-# Median and spread of a log-normal. With what the chance of single transactions adds, 20 % of open personal
-# customers reach 100,000 in a year and 40 % lie between 50,000 and that (measured on the default bank).
-PERSONAL_TURNOVER = (np.log(58_800.0), 0.57)
-BUSINESS_TURNOVER = (np.log(320_000.0), 0.8)
 
 FORMS = ("account_closure", "balance_drain", "silence")
 STAYS, CLOSURE, DRAIN, SILENCE = -1, 0, 1, 2
@@ -94,29 +90,19 @@ class Plan:
         return level * np.where((since >= 0) & (since < self.lull_days[customers]), LULL_ACTIVITY, 1.0)
 
 
-def draw_turnover(parameters: Parameters, customers: Customers) -> Floats:
-    """Customer-initiated turnover of a usual year in CNY; shape (customers,)."""
-    deviation = parameters.generator("turnover").normal(size=len(customers))
-    personal = np.exp(PERSONAL_TURNOVER[0] + PERSONAL_TURNOVER[1] * deviation)
-    return np.where(
-        customers.is_business, np.exp(BUSINESS_TURNOVER[0] + BUSINESS_TURNOVER[1] * deviation), personal
-    )
-
-
 def make_plan(parameters: Parameters, customers: Customers, turnover: Floats, products_held: Array) -> Plan:
     """Decide who leaves. `products_held` counts each customer's product families."""
     size = len(customers)
     rng = parameters.generator("plan")
     tier = np.select([turnover >= TIER_CUTS[0], turnover >= TIER_CUTS[1]], [HIGH, MID], LOW)
-    months_kept = np.maximum(rng.lognormal(np.log(1.3), 0.5, size), 0.65)
-    balance = turnover * months_kept
+    balance = means.draw_balance(parameters, customers, turnover)
 
     tenure_years = np.maximum(parameters.first_day - customers.opened, 0) / 365.25
     log_risk = (
         0.45 * np.clip((45 - customers.age(parameters.first_day)) / 15, -2, 2)
         + 0.7 * np.exp(-tenure_years / 3)
         + 0.5 * (products_held == 1)
-        - 0.3 * np.log(months_kept)
+        - 0.3 * np.log(balance / turnover)
         + rng.normal(0, 0.5, size)
     )
     risk = np.exp(log_risk)

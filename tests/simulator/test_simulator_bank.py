@@ -9,9 +9,10 @@ import pytest
 
 from simulator.bank import Bank
 from simulator.market import SHELF
+from simulator.means import draw_turnover
 from simulator.parameters import Parameters
 from simulator.people import customer_ids, make_customers
-from simulator.plan import CLOSURE, DRAIN, SILENCE, STAYS, Plan, draw_turnover, make_plan
+from simulator.plan import CLOSURE, DRAIN, SILENCE, STAYS, Plan, make_plan
 from simulator.portfolio import choose_extras
 
 LAST = "date '2026-10-31'"
