@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from simulator import dirt, journal, market, relationship
+from simulator import arrival, journal, market, relationship
 from simulator.calendar import NEVER, is_month_end, months_between
-from simulator.deliveries import Deliveries
+from simulator.deliveries import NOT_CHANGED, Deliveries, last_of
 from simulator.habits import make_habits
 from simulator.ledger import Ledger
 from simulator.means import draw_turnover
@@ -67,15 +66,14 @@ def make_bank(parameters: Parameters) -> Bank:
     )
 
 
-def write_bank(bank: Bank, deliveries: Deliveries, on_month: Callable[[int], None]) -> dict[str, Any]:
-    """Write every entity; `on_month` hears each month's transactions. Returns the planted faults."""
+def write_bank(bank: Bank, deliveries: Deliveries, on_month: Callable[[int], None]) -> None:
+    """Write every entity; `on_month` hears each month's transactions."""
     _write_surroundings(bank, deliveries)
     _write_relationship(bank, deliveries)
-    faults = _write_books(bank, deliveries, on_month)
-    # Last, for the attributes of some customers change from one daily delivery to the next.
+    _write_books(bank, deliveries, on_month)
+    # Last, for the attributes of some customers change from one delivery to the next.
     _write_versions(bank, deliveries)
     deliveries.close()
-    return faults
 
 
 def _write_surroundings(bank: Bank, deliveries: Deliveries) -> None:
@@ -103,19 +101,19 @@ def _write_versions(bank: Bank, deliveries: Deliveries) -> None:
     deliveries.add_versions(
         "accounts",
         accounts.opened,
-        lambda day: (accounts.closed == day) | (accounts.maturity(day) != accounts.maturity(day - 1)),
+        lambda after, day: np.maximum(last_of(accounts.closed, after, day), _rolled_on(accounts, after, day)),
         lambda rows, day, since: accounts.table(rows, branch, day, since),
     )
     deliveries.add_versions(
         "loans",
         accounts.opened[loans.account],
-        lambda day: accounts.closed[loans.account] == day,
+        lambda after, day: last_of(accounts.closed[loans.account], after, day),
         lambda rows, day, since: loans.table(accounts, rows, day, since),
     )
     deliveries.add_versions(
         "cards",
         cards.issued,
-        lambda day: accounts.closed[cards.account] == day,
+        lambda after, day: last_of(accounts.closed[cards.account], after, day),
         lambda rows, day, since: cards.table(accounts, rows, day, since),
     )
     deliveries.add(
@@ -124,72 +122,57 @@ def _write_versions(bank: Bank, deliveries: Deliveries) -> None:
     deliveries.add_versions(
         "customers",
         customers.opened,
-        lambda day: (closes == day) | _change_some(bank, day),
+        lambda after, day: np.maximum(last_of(closes, after, day), _change_some(bank, after, day)),
         lambda rows, day, since: customers.table(rows, np.where(closes <= day, closes, NEVER)[rows], since),
     )
 
 
-def _change_some(bank: Bank, day: int) -> np.ndarray:
-    """Let a few customers move, change their income or withdraw their consent on a day; returns who did."""
+def _rolled_on(accounts: Accounts, after: int, until: int) -> np.ndarray:
+    """The day in a span on which a deposit was rolled over, NOT_CHANGED for all others; shape (accounts,)."""
+    matured = accounts.maturity(after)
+    return np.where(accounts.maturity(until) != matured, matured, NOT_CHANGED)
+
+
+def _change_some(bank: Bank, after: int, until: int) -> np.ndarray:
+    """Let a few customers move, change their income or withdraw their consent on each day of a span.
+
+    Returns the last day on which each changed, NOT_CHANGED for most; shape (customers,).
+    """
     parameters, customers = bank.parameters, bank.customers
-    rng = parameters.generator(f"changes {day - parameters.history_day}")
     can = (customers.opened <= parameters.history_day) & (bank.truth.closes > parameters.last_day)
-    # Each customer belongs to one day in a hundred, so that nobody changes in two deliveries.
-    can &= np.arange(len(customers)) % 100 == day % 100
-    changed = np.flatnonzero(can)[: max(1, round(len(customers) * CHANGED_CUSTOMERS_A_DAY))]
-    what = rng.integers(0, 3, len(changed))
-    movers = changed[what == 0]
-    customers.branch[movers] = (customers.branch[movers] + 1) % market.BRANCHES
-    customers.city[movers] = np.array(market.branch_city())[customers.branch[movers]]
-    customers.income_cents[changed[what == 1]] += 600_000
-    customers.is_marketing_allowed[changed[what == 2]] ^= True
-    return np.isin(np.arange(len(customers)), changed)
+    changed_on = np.full(len(customers), NOT_CHANGED)
+    for day in range(after + 1, until + 1):
+        rng = parameters.generator(f"changes {day - parameters.history_day}")
+        # Each customer belongs to one day in a hundred, so that nobody changes in two daily deliveries.
+        mine = np.arange(day % 100, len(customers), 100)
+        changed = mine[can[mine]][: max(1, round(len(customers) * CHANGED_CUSTOMERS_A_DAY))]
+        what = rng.integers(0, 3, len(changed))
+        movers = changed[what == 0]
+        customers.branch[movers] = (customers.branch[movers] + 1) % market.BRANCHES
+        customers.city[movers] = np.array(market.branch_city())[customers.branch[movers]]
+        customers.income_cents[changed[what == 1]] += 600_000
+        customers.is_marketing_allowed[changed[what == 2]] ^= True
+        changed_on[changed] = day
+    return changed_on
 
 
-def _write_books(bank: Bank, deliveries: Deliveries, on_month: Callable[[int], None]) -> dict[str, Any]:
+def _write_books(bank: Bank, deliveries: Deliveries, on_month: Callable[[int], None]) -> None:
     parameters, ledger = bank.parameters, bank.ledger
     rng = parameters.generator("late rows")
     is_foreign = bank.accounts.is_foreign
     eve = parameters.first_day - 1
     opening = ledger.carry_forward(eve)
     deliveries.add("transactions", journal.transactions(opening, is_foreign, 1, opening.day), opening.day)
-    balances = ledger.month_end_balances(eve)
-    deliveries.add_to(0, "month_end_balances", balances)
-    deliveries.add_to(0, "month_end_balances", dirt.orphan_balances(balances))
+    deliveries.add_to(0, "month_end_balances", ledger.month_end_balances(eve))
     number = 1 + len(opening)
-    late = late_across = 0
-    sample = None
     for first, last in months_between(parameters.end, parameters.months):
         month = ledger.post_month(first, last)
-        known = dirt.known_days(rng, month.postings.day, parameters.last_day)
+        known = arrival.known_days(rng, month.postings.day, parameters.last_day)
         rows = journal.transactions(month.postings, is_foreign, number, known)
-        if sample is None:
-            sample = rows.slice(0, 100)
         deliveries.add("transactions", rows, known)
         deliveries.add("loan_payments", month.instalments, month.instalments_known)
         if is_month_end(last):
             balances = ledger.month_end_balances(last)
             deliveries.add("month_end_balances", balances, np.full(len(balances), last))
         number += len(rows)
-        counts = dirt.late_rows(month.postings.day, known, parameters.history_day)
-        late, late_across = late + counts[0], late_across + counts[1]
         on_month(len(rows))
-    assert sample is not None
-    deliveries.add_to(0, "transactions", sample.slice(0, dirt.DUPLICATES_IN_HISTORY))
-    deliveries.add_to(0, "transactions", dirt.bad_transactions(sample.slice(dirt.DUPLICATES_IN_HISTORY)))
-    deliveries.add_to(1, "transactions", sample.slice(0, dirt.DUPLICATES_SENT_AGAIN))
-    history, first_daily = (day.isoformat() for day in parameters.delivery_dates[:2])
-    return {
-        "late_transactions": late,
-        "late_transactions_in_a_later_delivery": late_across,
-        "identical_duplicates": {
-            history: {"transactions": dirt.DUPLICATES_IN_HISTORY},
-            first_daily: {"transactions": dirt.DUPLICATES_SENT_AGAIN},
-        },
-        "rejected": {
-            history: {
-                "transactions": dirt.BAD_TRANSACTIONS,
-                "month_end_balances": {"orphan": dirt.ORPHAN_BALANCES},
-            }
-        },
-    }

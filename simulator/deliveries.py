@@ -1,8 +1,7 @@
-"""Delivery folders: each row into the delivery of the day on which it was known."""
+"""Delivery folders: each row into the first delivery of the day on which it was known, or after it."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,33 +9,32 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from simulator.calendar import Days
-from simulator.parameters import DAILY_DELIVERIES, Parameters
+from simulator.calendar import Days, day_number
+from simulator.files import EntityFiles
+from simulator.parameters import Parameters
 from simulator.schemas import REQUIRED, SCHEMAS
 
 Array = npt.NDArray[Any]
-HASHED_AT_ONCE = 1 << 20
+NOT_CHANGED = -1
 
 
 class Deliveries:
-    """Writes Parquet files `folder/YYYY-MM-DD/<entity>.parquet`, piece by piece, in bounded memory."""
+    """Writes files `folder/YYYY-MM-DD/<entity>.<format>`, piece by piece, in bounded memory."""
 
     def __init__(self, parameters: Parameters, folder: Path) -> None:
-        self.history_day = parameters.history_day
-        self._folders = [folder / day.isoformat() for day in parameters.delivery_dates]
-        self._writers: dict[tuple[int, str], pq.ParquetWriter] = {}
-        for delivery in self._folders:
-            delivery.mkdir(parents=True)
+        self._days = np.array([day_number(day) for day in parameters.delivery_dates])
+        self._files = EntityFiles(
+            [folder / day.isoformat() for day in parameters.delivery_dates], parameters.format
+        )
 
     def add(self, entity: str, rows: pa.Table, known: Days) -> None:
         """Add rows, each to the delivery of its day in `known`, shape (rows,); later ones go nowhere."""
-        delivery = np.maximum(known - self.history_day, 0)
+        delivery = np.searchsorted(self._days, known)
         if (delivery == 0).all():
             self._write(0, entity, rows)
             return
-        for number in range(DAILY_DELIVERIES + 1):
+        for number in range(len(self._days)):
             chosen = np.flatnonzero(delivery == number)
             if len(chosen):
                 self._write(number, entity, rows.take(chosen))
@@ -45,22 +43,25 @@ class Deliveries:
         self,
         entity: str,
         opened: Days,
-        changes_on: Callable[[int], Array],
+        changed_on: Callable[[int, int], Days],
         rows_as_of: Callable[[Array, int, Days], pa.Table],
     ) -> None:
-        """Add things that change: in history one row each as it stood then, later a row for each new version.
+        """Add things that change: in history one row each as it stood then, later a row for each change.
 
-        `opened` is by thing, `changes_on(day)` says which change on a day (shape of `opened`), and
-        `rows_as_of(numbers, day, valid_from)` gives the rows of some things as known on a day.
+        `opened` is by thing. `changed_on(after, day)` gives the last day after `after` and up to `day` on
+        which each one changed, NOT_CHANGED for the others, and `rows_as_of(numbers, day, valid_from)` the
+        rows of some things as known on a day.
         """
-        numbers = np.flatnonzero(opened <= self.history_day)
-        self._write(0, entity, rows_as_of(numbers, self.history_day, opened[numbers]))
-        for delivery in range(1, DAILY_DELIVERIES + 1):
-            day = self.history_day + delivery
-            changed = (opened == day) | ((opened < day) & changes_on(day))
-            numbers = np.flatnonzero(changed)
+        history_day = int(self._days[0])
+        numbers = np.flatnonzero(opened <= history_day)
+        self._write(0, entity, rows_as_of(numbers, history_day, opened[numbers]))
+        for delivery in range(1, len(self._days)):
+            after, day = int(self._days[delivery - 1]), int(self._days[delivery])
+            is_new = (opened > after) & (opened <= day)
+            since = np.where(is_new, opened, np.where(opened <= after, changed_on(after, day), NOT_CHANGED))
+            numbers = np.flatnonzero(since != NOT_CHANGED)
             if len(numbers):
-                self._write(delivery, entity, rows_as_of(numbers, day, np.full(len(numbers), day)))
+                self._write(delivery, entity, rows_as_of(numbers, day, since[numbers]))
 
     def add_to(self, delivery: int, entity: str, rows: pa.Table) -> None:
         """Add rows to one delivery, 0 being history, whatever they say."""
@@ -68,40 +69,15 @@ class Deliveries:
 
     def close(self) -> None:
         """Finish all files; a required entity with nothing new gets a file without rows."""
-        for delivery in range(DAILY_DELIVERIES + 1):
+        for delivery in range(len(self._days)):
             for entity in REQUIRED:
-                self._writer(delivery, entity)
-        for writer in self._writers.values():
-            writer.close()
+                self._write(delivery, entity, SCHEMAS[entity].empty_table())
+        self._files.close()
 
     def _write(self, delivery: int, entity: str, rows: pa.Table) -> None:
-        self._writer(delivery, entity).write_table(rows)
-
-    def _writer(self, delivery: int, entity: str) -> pq.ParquetWriter:
-        key = (delivery, entity)
-        if key not in self._writers:
-            # A dictionary of values that hardly repeat costs time and saves nothing.
-            repeating = [
-                name
-                for name in SCHEMAS[entity].names
-                if name not in ("transaction_id", "amount", "account_id")
-            ]
-            self._writers[key] = pq.ParquetWriter(
-                self._folders[delivery] / f"{entity}.parquet",
-                SCHEMAS[entity],
-                compression="zstd",
-                use_dictionary=repeating,
-            )
-        return self._writers[key]
+        self._files.write(delivery, entity, rows)
 
 
-def file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of every delivery, by path under `folder`."""
-    hashes = {}
-    for path in sorted(folder.glob("*/*.parquet")):
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(HASHED_AT_ONCE):
-                digest.update(block)
-        hashes[path.relative_to(folder).as_posix()] = digest.hexdigest()
-    return hashes
+def last_of(days: Days, after: int, until: int) -> Days:
+    """The days that lie in a span, NOT_CHANGED in place of the others; shape of `days`."""
+    return np.where((days > after) & (days <= until), days, NOT_CHANGED)

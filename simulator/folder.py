@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from simulator.bank import make_bank, write_bank
-from simulator.deliveries import Deliveries, file_hashes
+from simulator.deliveries import Deliveries
+from simulator.files import file_hashes
 from simulator.parameters import SIMULATOR_VERSION, Parameters
 
 # Ingest looks at dated folders and entity files only, so this one lies beside them unseen.
@@ -38,8 +39,8 @@ def fill(out: Path, parameters: Parameters) -> str:
     # Beside the folder, so that the renaming stays on one file system.
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        transactions, faults = _simulate(parameters, partial)
-        manifest = {"parameters": wanted, "faults": faults, "sha256": file_hashes(partial)}
+        transactions = _simulate(parameters, partial)
+        manifest = {"parameters": wanted, "sha256": file_hashes(partial)}
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         partial.chmod(0o755)
         partial.replace(out)
@@ -51,7 +52,7 @@ def fill(out: Path, parameters: Parameters) -> str:
     )
 
 
-def _simulate(parameters: Parameters, folder: Path) -> tuple[int, dict[str, Any]]:
+def _simulate(parameters: Parameters, folder: Path) -> int:
     console = Console(stderr=True)
     progress = Progress(
         TextColumn("Demo bank"), BarColumn(), MofNCompleteColumn(), TextColumn("months"), TimeElapsedColumn(),
@@ -66,8 +67,8 @@ def _simulate(parameters: Parameters, folder: Path) -> tuple[int, dict[str, Any]
             transactions += rows
             progress.advance(task)
 
-        faults = write_bank(make_bank(parameters), Deliveries(parameters, folder), on_month)
-    return transactions, faults
+        write_bank(make_bank(parameters), Deliveries(parameters, folder), on_month)
+    return transactions
 
 
 def _check_same(out: Path, wanted: dict[str, Any]) -> None:

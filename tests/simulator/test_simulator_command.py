@@ -15,7 +15,7 @@ from simulator.__main__ import main
 from simulator.parameters import ParameterError, Parameters
 
 PROJECT = Path(__file__).parents[2]
-SMALL = ["--customers", "60", "--months", "3"]
+SMALL = ["--customers", "200", "--months", "3"]
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -28,7 +28,7 @@ def test_the_command_makes_a_bank_and_leaves_it_alone_the_second_time(tmp_path: 
     out = tmp_path / "landing" / "demo"
     command = [sys.executable, "-m", "simulator", "--out", str(out), *SMALL]
     first = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert "Made a demo bank of 60 customers" in first.stdout
+    assert "Made a demo bank of 200 customers" in first.stdout
     assert first.stderr == ""
     made = {file: file.stat().st_mtime_ns for file in out.rglob("*.parquet")}
     second = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
@@ -53,9 +53,9 @@ def test_other_parameters_into_a_used_folder_are_refused(
     out = tmp_path / "demo"
     assert main(["--out", str(out), *SMALL]) == 0
     before = contents(out)
-    assert main(["--out", str(out), "--customers", "61", "--months", "3"]) == 2
+    assert main(["--out", str(out), "--customers", "201", "--months", "3"]) == 2
     error = capsys.readouterr().err
-    assert "customers 60 instead of 61" in error
+    assert "customers 200 instead of 201" in error
     assert "--out" in error
     assert contents(out) == before
 

@@ -158,52 +158,16 @@ def test_things_have_one_row_in_history_and_a_version_for_each_change(
     assert unchanged == files.execute("select count(*) from customers").fetchone()
 
 
-def test_the_manifest_counts_the_planted_faults(
-    files: duckdb.DuckDBPyConnection, demo_manifest: dict[str, Any]
-) -> None:
-    faults = demo_manifest["faults"]
-    late, across = files.execute(
-        "select count(*), count(*) filter (delivered_on > greatest(booked_on, date '2026-10-28'))"
-        " from good_transactions where known_at::date > booked_on"
-    ).fetchone() or (0, 0)
-    total = (files.execute("select count(*) from good_transactions").fetchone() or (0,))[0]
-    assert faults["late_transactions"] == late
-    assert faults["late_transactions_in_a_later_delivery"] == across > 0
-    assert 0.0025 < late / total < 0.0035
-
-    seen: dict[str, int] = dict(
-        files.execute(
-            "select delivered_on::varchar, count(*) from (select *, row_number() over"
-            " (partition by transaction_id order by delivered_on) as nth from transactions"
-            " where transaction_id < 'T9') where nth > 1 group by 1"
-        ).fetchall()
-    )
-    assert {day: {"transactions": count} for day, count in seen.items()} == faults["identical_duplicates"]
-    assert files.execute(
-        "select count(*) from (select transaction_id from"
-        " (select distinct * exclude (delivered_on) from transactions"
-        " where transaction_id < 'T9') group by 1 having count(*) > 1)"
-    ).fetchone() == (0,)
-
-    found = dict(
-        files.execute(
-            """
-            select case
-                when transaction_type = 'cheque' then 'enum'
-                when amount < 0 then 'range'
-                when account_id not in (select account_id from accounts) then 'orphan'
-                when copies > 1 then 'conflicting_duplicate'
-            end as reason, count(*)
-            from (select *, count(*) over (partition by transaction_id) as copies from transactions)
-            where transaction_id >= 'T9' group by 1
-            """
-        ).fetchall()
-    )
-    assert faults["rejected"][HISTORY]["transactions"] == found
-    orphans = files.execute(
-        "select count(*) from month_end_balances where account_id not in (select account_id from accounts)"
-    ).fetchone()
-    assert (faults["rejected"][HISTORY]["month_end_balances"]["orphan"],) == orphans
+def test_three_rows_in_a_thousand_are_late(files: duckdb.DuckDBPyConnection) -> None:
+    late, across, total = files.execute(
+        "select count(*) filter (known_at::date > booked_on),"
+        " count(*) filter (known_at::date > booked_on"
+        "  and delivered_on > greatest(booked_on, date '2026-10-28')),"
+        " count(*) from transactions"
+    ).fetchone() or (0, 0, 0)
+    assert across > 0
+    # Four standard errors around LATE_SHARE, less the few of the last day that cannot be late.
+    assert abs(late / total - 0.003) < 4 * (0.003 / total) ** 0.5 + 1e-5
 
 
 def test_personal_data_are_recognisably_invented(files: duckdb.DuckDBPyConnection) -> None:
@@ -215,4 +179,6 @@ def test_personal_data_are_recognisably_invented(files: duckdb.DuckDBPyConnectio
     names = files.execute("select count(distinct full_name), count(distinct email) from customers").fetchone()
     assert names is not None
     assert names[0] > 3000
-    assert names[1] == 5000
+    assert (
+        names[1] == (files.execute("select count(distinct customer_id) from customers").fetchone() or (0,))[0]
+    )
