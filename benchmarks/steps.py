@@ -1,5 +1,6 @@
 """The tasks of a DAG, one process each, timed and weighed: the very command lines that Airflow runs."""
 
+import json
 import os
 import subprocess
 import sys
@@ -62,19 +63,10 @@ class Bank:
 def tasks_of(dag_id: str) -> list[tuple[str, str]]:
     """Name and command line of each task of a DAG, in the order in which they run."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {
-            "AIRFLOW_HOME": folder,
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-        }
-        sys.path.insert(0, str(PROJECT / "dags"))
-        from airflow.dag_processing.dagbag import DagBag
-
-        bag = DagBag(str(PROJECT / "dags" / f"{dag_id}.py"))
-        if bag.import_errors:
-            raise StepError(f"{dag_id} cannot be imported: {bag.import_errors}")
-        tasks: list[Any] = list(bag.dags[dag_id].topological_sort())
-        return [(task.task_id, task.bash_command) for task in tasks]
+        environment = {**os.environ, "AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+        command = [sys.executable, "-m", "benchmarks.dag_tasks", dag_id]
+        _, output = run_step(f"{dag_id} read", command, environment)
+    return [(name, line) for name, line in json.loads(output.splitlines()[-1])]
 
 
 def run_dag(dag_id: str, bank: Bank, as_of: date) -> list[Step]:

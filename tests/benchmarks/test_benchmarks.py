@@ -1,0 +1,110 @@
+"""The benchmarks measure what they say: real processes, the DAG's own command lines, ratios of seconds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks import limits
+from benchmarks.banks import described_days
+from benchmarks.build import Build
+from benchmarks.results import build_table, save, step_table
+from benchmarks.steps import Step, StepError, run_step, tasks_of
+from warehouse import Settings, open_warehouse
+
+MIB = 1 << 20
+
+
+def test_a_step_is_timed_and_weighed_with_all_it_starts() -> None:
+    hungry = (
+        "import time; held = bytearray(300 << 20); held[::4096] = b'x' * len(held[::4096]); time.sleep(.3)"
+    )
+    step, output = run_step(
+        "hungry", ["bash", "-c", f'{sys.executable} -c "{hungry}"; echo done'], {**os.environ}
+    )
+    assert output == "done\n"
+    assert step.seconds > 0.3
+    assert 300 * MIB < step.peak_bytes < 600 * MIB
+    light, _ = run_step("light", ["true"], {**os.environ})
+    assert light.peak_bytes < 100 * MIB
+    assert light.seconds < step.seconds
+
+
+def test_a_failed_step_says_what_it_printed_and_a_skipped_one_is_told_apart() -> None:
+    with pytest.raises(StepError, match=r"sad failed with exit code 3:\nthe reason"):
+        run_step("sad", ["bash", "-c", "echo the reason >&2; exit 3"], {**os.environ})
+    step, _ = run_step("idle", ["bash", "-c", "exit 99"], {**os.environ})
+    assert step.is_skipped
+
+
+def test_the_tasks_are_those_of_the_dag() -> None:
+    names = [name for name, _ in tasks_of("customer_daily")]
+    assert names[:3] == ["init", "ingest", "start_run"]
+    assert names.index("publish") < names.index("report")
+    assert all("set -euo pipefail" in command for _, command in tasks_of("customer_daily"))
+
+
+def test_the_limits_read_every_transaction(settings: Settings, tmp_path: Path) -> None:
+    transactions = pa.table(
+        {
+            "account_id": ["a1", "a1", "a2", "a3"],
+            "amount": pa.array([1, 2, 3, 4], pa.decimal128(18, 2)),
+            "booked_on": pa.array([20_000, 20_001, 20_002, 20_003], pa.date32()),
+        }
+    )
+    holders = pa.table(
+        {
+            "account_id": ["a1", "a2", "a3", "a3"],
+            "customer_id": ["ann", "bea", "ann", "bea"],
+            "holder_role": ["owner", "owner", "owner", "joint"],
+        }
+    )
+    file = tmp_path / "transactions.parquet"
+    pq.write_table(transactions, file)
+    with open_warehouse(settings) as warehouse:
+        for name, rows in (("raw.transactions", transactions), ("raw.account_holders", holders)):
+            warehouse.create_table(name, rows.schema)
+            warehouse.append(name, rows)
+        grouped = warehouse.query(limits.GROUP_BY + " order by 1").to_pylist()
+    assert [(row["customer_id"], row["count_transactions"], int(row["sum_amount"])) for row in grouped] == [
+        ("ann", 3, 7),
+        ("bea", 1, 3),
+    ]
+    assert grouped[0]["last_booked_on"] == dt.date(1970, 1, 1) + dt.timedelta(days=20_003)
+    assert limits.count_transactions(settings) == 4
+    assert limits.group_by(settings) > 0
+    assert limits.bare_load(settings, [file]) > 0
+
+
+def test_ratios_are_those_of_the_seconds(tmp_path: Path) -> None:
+    def step(name: str, seconds: float, mebibytes: int = 1) -> Step:
+        return Step(name, seconds, seconds, mebibytes * MIB)
+
+    build = Build(
+        target="duckdb", scale=0.01, months=24, seed=7, transactions=1_500_000, group_by_seconds=0.5,
+        bare_load_seconds=2.0, full=[step("ingest", 6.0), step("facts", 4.0, 900)],
+        daily=[step("ingest", 0.4), step("facts", 0.6)],
+    )  # fmt: skip
+    assert build.ratios == pytest.approx(
+        {"full_build_to_group_by": 20.0, "daily_to_full_build": 0.1, "ingest_to_bare_load": 3.0}
+    )
+    assert build.peak_bytes == 900 * MIB
+    table = build_table([build])
+    assert (
+        "| duckdb | 1% | 24 | 1.5 M | **20.0** | **10.0%** | 3.0 | 900 MiB | 0.50 s | 10 s | 1 s |" in table
+    )
+    assert "| facts | 4.0 s | 4.0 s | 900 MiB | 0.6 s | 0.6 s | 1 MiB |" in step_table(build)
+    content = save(tmp_path, "one", build.as_json()).read_text(encoding="utf-8")
+    assert '"full_build_to_group_by": 20.0' in content
+
+
+def test_a_delivery_describes_the_day_before_it(tmp_path: Path) -> None:
+    for name in ("2026-10-29", "2026-10-28"):
+        (tmp_path / name).mkdir()
+    assert described_days(tmp_path) == [dt.date(2026, 10, 27), dt.date(2026, 10, 28)]
