@@ -78,6 +78,7 @@ SHELF = (
     Product("P11", "Steady income fund", "wealth", risk_level=2, yearly_rate=0.028),
     Product("P12", "Growth portfolio", "wealth", risk_level=4, yearly_rate=0.041),
     Product("P13", "Household insurance", "insurance", term_months=12),
+    Product("P14", "Business loan", "loan", term_months=24, yearly_rate=0.048),
 )
 
 

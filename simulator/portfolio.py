@@ -12,22 +12,66 @@ import pyarrow as pa
 from simulator import columns, market, plan
 from simulator.calendar import NEVER, Days, add_months
 from simulator.parameters import Parameters
+from simulator.people import SEGMENTS as SEGMENT_NAMES
 from simulator.people import Customers, customer_ids
+from simulator.segments import SEGMENTS
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
-# Beside the current account that everybody has: the share of customers who hold one more. Together they leave
-# about 27 % of customers with two families or more, a little short of the target of 30 %.
-EXTRAS = {"savings": 0.105, "term_deposit": 0.05, "loan": 0.05, "card": 0.06, "wealth": 0.035,
-          "insurance": 0.02, "dollar_savings": 0.01}  # fmt: skip
-MOST_EXTRAS = 3
-ROLLED_SHARE = 0.6
+# What customers may hold beside the current account that everybody has.
+EXTRAS = (
+    "savings", "term_deposit", "housing_loan", "consumer_loan", "card", "wealth", "insurance",
+    "dollar_savings",
+)  # fmt: skip
+# The share of a segment that holds each of EXTRAS before the rules below. Together they leave about 28 % of
+# customers with two product families or more, a little short of the plan's target of 30 %.
+HELD_BY_SEGMENT = {
+    "young_digital": (0.09, 0.010, 0.010, 0.035, 0.060, 0.010, 0.005, 0.005),
+    "family_builders": (0.10, 0.030, 0.070, 0.030, 0.060, 0.020, 0.020, 0.005),
+    "affluent_investors": (0.18, 0.130, 0.050, 0.010, 0.100, 0.140, 0.050, 0.050),
+    "traditional_seniors": (0.14, 0.100, 0.005, 0.010, 0.015, 0.025, 0.015, 0.003),
+    "entrepreneurs": (0.11, 0.030, 0.050, 0.060, 0.080, 0.030, 0.030, 0.020),
+    "shops": (0.12, 0.050, 0.0, 0.100, 0.060, 0.0, 0.040, 0.010),
+    "services": (0.14, 0.060, 0.0, 0.100, 0.080, 0.0, 0.050, 0.040),
+}
+MOST_LIKELY_HELD = 0.6
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A planted association: of the personal customers who ever hold the one, so many ever hold the other.
+
+    Antecedent and consequent are among EXTRAS; `confidence` is P(consequent | antecedent), whatever else is
+    known of the customer.
+    """
+
+    antecedent: str
+    consequent: str
+    confidence: float
+
+
+# Applied in this order: a consequent may be the antecedent of a later rule, never of an earlier one, and no
+# product is the consequent of two, so that each confidence is that of the files.
+RULES = (
+    Rule("dollar_savings", "wealth", 0.35),
+    Rule("housing_loan", "insurance", 0.40),
+    Rule("wealth", "term_deposit", 0.45),
+    Rule("card", "consumer_loan", 0.20),
+)
+
+# At a maturity some take the money elsewhere, the more the better competitors pay: a share, and what a
+# percentage point of the rate gap adds to it.
+LEFT_AT_MATURITY, LEFT_FOR_A_POINT = 0.33, 0.25
+# Above this appetite for risk (0 to 4) a customer is sold the growth portfolio, below it the steady fund.
+GROWTH_APPETITE = 2.5
+SOLD_AS_ASKED = 0.92
 HOLDER_ROLES = ("owner", "joint", "authorised_user")
 OWNER, JOINT, AUTHORISED_USER = 0, 1, 2
 OTHER_HOLDERS_SHARE = 0.03
 CARD_TYPES = ("debit", "credit_classic", "credit_gold")
 POOR_PAYERS = 0.05
+AFFLUENT = SEGMENT_NAMES.index("affluent_investors")
 
 
 @dataclass
@@ -196,21 +240,33 @@ def currencies(is_foreign: npt.NDArray[np.bool_]) -> pa.Array:
     return columns.labels(market.CURRENCIES, is_foreign.astype(np.int64))
 
 
-def choose_extras(parameters: Parameters, customers: Customers, turnover: Floats) -> npt.NDArray[np.bool_]:
-    """Which extra products a customer ever holds; shape (customers, len(EXTRAS)).
+def holding_shares(parameters: Parameters, customers: Customers, turnover: Floats) -> Floats:
+    """The chance of each customer to hold each of EXTRAS before the rules; shape (customers, len(EXTRAS)).
 
-    Those with a high turnover and long tenure hold more; nobody holds more than MOST_EXTRAS.
+    Within a segment those with a higher turnover and a longer tenure hold more.
     """
-    rng = parameters.generator("extras")
-    shares = np.array(list(EXTRAS.values()))
-    wealth = np.clip(np.log(turnover / np.median(turnover)), -1.5, 1.5)
+    shares = np.array([HELD_BY_SEGMENT[segment.name] for segment in SEGMENTS])
+    medians = np.array([segment.turnover[0] for segment in SEGMENTS])
+    wealth = np.clip(np.log(turnover / medians[customers.segment]), -1.5, 1.5)
     tenure = np.minimum(parameters.last_day - customers.opened, 3650) / 3650
     liking = np.exp(0.45 * wealth + 0.8 * tenure)
-    liking /= liking.mean()
-    wanted = rng.random((len(customers), len(shares))) < np.minimum(liking[:, None] * shares, 0.6)
-    order = np.where(wanted, rng.random(wanted.shape), 2.0)
-    keeps = np.sort(order, axis=1)[:, MOST_EXTRAS - 1 : MOST_EXTRAS]
-    return wanted & (order <= keeps)
+    members = np.bincount(customers.segment, minlength=len(SEGMENTS))
+    mean = np.bincount(customers.segment, liking, minlength=len(SEGMENTS)) / np.maximum(members, 1)
+    liking /= mean[customers.segment]
+    return np.minimum(liking[:, None] * shares[customers.segment], MOST_LIKELY_HELD)
+
+
+def choose_extras(parameters: Parameters, customers: Customers, turnover: Floats) -> npt.NDArray[np.bool_]:
+    """Which of EXTRAS a customer ever holds; shape (customers, len(EXTRAS)).
+
+    Holdings are independent given the chances of `holding_shares`, but for the planted RULES.
+    """
+    rng = parameters.generator("extras")
+    held = rng.random((len(customers), len(EXTRAS))) < holding_shares(parameters, customers, turnover)
+    for rule in RULES:
+        holders = np.flatnonzero(held[:, EXTRAS.index(rule.antecedent)] & ~customers.is_business)
+        held[holders, EXTRAS.index(rule.consequent)] = rng.random(len(holders)) < rule.confidence
+    return held
 
 
 def open_accounts(parameters: Parameters, customers: Customers, truth: plan.Plan, extras: Array) -> Accounts:
@@ -226,25 +282,25 @@ def open_accounts(parameters: Parameters, customers: Customers, truth: plan.Plan
     product = np.where(
         _is(kind, "term_deposit"), market.shelf_index("P05") + columns.draw(rng, (3, 5, 2), size), product
     )
-    product = np.where(_is(kind, "loan") & (draw < 0.45), market.shelf_index("P09"), product)
-    product = np.where(_is(kind, "wealth") & (draw < 0.4), market.shelf_index("P12"), product)
-    product = np.where((kind == 0) & customers.is_business[owner], market.shelf_index("P02"), product)
+    asks_growth = (customers.appetite[owner] >= GROWTH_APPETITE) == (draw < SOLD_AS_ASKED)
+    product = np.where(_is(kind, "wealth") & asks_growth, market.shelf_index("P12"), product)
+    of_business = customers.is_business[owner]
+    product = np.where((kind == 0) & of_business, market.shelf_index("P02"), product)
+    product = np.where(_is(kind, "consumer_loan") & of_business, market.shelf_index("P14"), product)
     term = np.maximum(np.array([entry.term_months for entry in market.SHELF])[product], 0)
 
     # Nobody who is about to leave opens anything more.
     horizon = np.minimum(last, np.minimum(truth.left, truth.fades_from))[owner]
     earliest = customers.opened[owner]
-    is_loan = _is(kind, "loan")
+    is_loan = _is(kind, "housing_loan") | _is(kind, "consumer_loan")
     still_running = first - (term * 30 * 0.8).astype(np.int64)
     earliest = np.where(is_loan, np.maximum(earliest, still_running), earliest)
     room = np.maximum(horizon - earliest, 0)
     opened = np.where(kind == 0, earliest, earliest + (rng.random(size) * room).astype(np.int64))
 
-    # Deposits roll over at least until the first day and some times after it, then they are paid out.
     is_deposit = _is(kind, "term_deposit")
-    terms = np.maximum(np.ceil((first - opened) / (30.4375 * np.maximum(term, 1))), 1).astype(np.int64)
-    terms += is_deposit & (add_months(opened, term * terms) < first)
-    terms = np.where(is_deposit, terms + rng.geometric(1 - ROLLED_SHARE, size) - 1, 1)
+    terms = np.ones(size, dtype=np.int64)
+    terms[is_deposit] = _terms_kept(rng, parameters, opened[is_deposit], term[is_deposit])
     matured = np.where(is_deposit | is_loan, add_months(opened, term * terms), NEVER)
     # Who drains keeps the current and savings accounts open and gives up everything else within three weeks.
     is_liquid = (kind == 0) | _is(kind, "savings")
@@ -305,7 +361,9 @@ def issue_cards(parameters: Parameters, customers: Customers, accounts: Accounts
     )
     is_credit = accounts.of_family("card")
     account = np.flatnonzero(has_debit | is_credit)
-    kind = np.where(is_credit[account], 1 + (rng.random(len(account)) < 0.25), 0)
+    is_affluent = customers.segment[accounts.owner[account]] == AFFLUENT
+    is_gold = rng.random(len(account)) < np.where(is_affluent, 0.6, 0.15)
+    kind = np.where(is_credit[account], 1 + is_gold, 0)
     until = np.minimum(accounts.closed[account], parameters.last_day)
     room = np.minimum(np.maximum(until - accounts.opened[account], 0), 60)
     return Cards(
@@ -337,10 +395,27 @@ def name_holders(
     )
 
 
+def _terms_kept(rng: np.random.Generator, parameters: Parameters, opened: Days, term: Array) -> Array:
+    """How many terms deposits run: through the first day, then until not renewed; shape (deposits,)."""
+    rates = market.deposit_rates(parameters)
+    terms = np.maximum(np.ceil((parameters.first_day - opened) / (30.4375 * term)), 1).astype(np.int64)
+    terms += add_months(opened, term * terms) < parameters.first_day
+    renews = np.ones(len(opened), dtype=bool)
+    while True:
+        matures = add_months(opened, term * terms)
+        decides = renews & (matures <= parameters.last_day)
+        if not decides.any():
+            return terms
+        leaving = LEFT_AT_MATURITY + LEFT_FOR_A_POINT * 100 * rates.gap_on(matures)
+        renews &= ~decides | (rng.random(len(opened)) >= leaving)
+        terms += decides & renews
+
+
 def _usual_product(kind: str) -> str:
-    return {"current": "P01", "savings": "P03", "term_deposit": "P06", "loan": "P08", "card": "P10",
-            "wealth": "P11", "insurance": "P13", "dollar_savings": "P04"}[kind]  # fmt: skip
+    return {"current": "P01", "savings": "P03", "term_deposit": "P06", "housing_loan": "P09",
+            "consumer_loan": "P08", "card": "P10", "wealth": "P11", "insurance": "P13",
+            "dollar_savings": "P04"}[kind]  # fmt: skip
 
 
 def _is(kind: Array, name: str) -> npt.NDArray[np.bool_]:
-    return kind == 1 + list(EXTRAS).index(name)
+    return kind == 1 + EXTRAS.index(name)

@@ -25,11 +25,12 @@ class Segment:
     """One kind of customer. Shares and weights need not add up to one; they are scaled where they are used.
 
     `stock_share` and `joiner_share` are the weights among the customers of the first day and among those who
-    join later, each within its kind. `age` is mean, spread, least and greatest age in years; `tenure_years`
+    join later, each within its kind. `age` is mean, spread, least and greatest age in years, `tenure_years`
     the mean. `occupations` and `educations` are weights in the order of OCCUPATIONS and EDUCATIONS,
-    `city_tiers` those of a branch in a city of the first, second and third tier. `digital` shifts the log-odds of acting
-    digitally. `turnover` is the median and log-spread of a usual year in CNY, `balance_years` the same of the
-    liquid balance, counted in years of turnover. `appetite` is the mean appetite for risk, 0 to 4.
+    `city_tiers` those of a branch in a city of the first, second and third tier. `digital` shifts the
+    log-odds of acting digitally. `turnover` is the median and log-spread of a usual year in CNY,
+    `balance_years` the same of the liquid balance, counted in years of turnover. `appetite` is the mean
+    appetite for risk, 0 to 4.
     """
 
     name: str
