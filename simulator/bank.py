@@ -23,6 +23,7 @@ from simulator.portfolio import (
     Loans,
     choose_extras,
     grant_loans,
+    intend_accounts,
     issue_cards,
     name_holders,
     open_accounts,
@@ -50,8 +51,9 @@ def make_bank(parameters: Parameters) -> Bank:
     customers = make_customers(parameters)
     turnover = draw_turnover(parameters, customers)
     extras = choose_extras(parameters, customers, turnover)
+    intended = intend_accounts(parameters, customers, extras)
     truth = make_plan(parameters, customers, turnover, 1 + extras.sum(axis=1))
-    accounts = open_accounts(parameters, customers, truth, extras)
+    accounts = open_accounts(parameters, truth, intended)
     loans = grant_loans(parameters, accounts)
     habits = make_habits(parameters, customers, truth, accounts, loans)
     return Bank(

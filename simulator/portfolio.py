@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from simulator import columns, market, plan
 from simulator.calendar import NEVER, Days, add_months
+from simulator.holdings import Intended
 from simulator.parameters import Parameters
 from simulator.people import SEGMENTS as SEGMENT_NAMES
 from simulator.people import Customers, customer_ids
@@ -36,6 +37,8 @@ HELD_BY_SEGMENT = {
     "services": (0.14, 0.060, 0.0, 0.100, 0.080, 0.0, 0.050, 0.040),
 }
 MOST_LIKELY_HELD = 0.6
+# The families that customers move to whoever pays more for them.
+RATE_SENSITIVE = ("savings", "term_deposit", "wealth")
 
 
 @dataclass(frozen=True)
@@ -269,8 +272,8 @@ def choose_extras(parameters: Parameters, customers: Customers, turnover: Floats
     return held
 
 
-def open_accounts(parameters: Parameters, customers: Customers, truth: plan.Plan, extras: Array) -> Accounts:
-    """Open, roll over and close every account that the bank ever has until the last day."""
+def intend_accounts(parameters: Parameters, customers: Customers, extras: Array) -> Intended:
+    """Which accounts customers open, and when, if nobody leaves; `extras` as from `choose_extras`."""
     rng = parameters.generator("accounts")
     first, last = parameters.first_day, parameters.last_day
     kinds = ("current", *EXTRAS)
@@ -289,24 +292,42 @@ def open_accounts(parameters: Parameters, customers: Customers, truth: plan.Plan
     product = np.where(_is(kind, "consumer_loan") & of_business, market.shelf_index("P14"), product)
     term = np.maximum(np.array([entry.term_months for entry in market.SHELF])[product], 0)
 
-    # Nobody who is about to leave opens anything more.
-    horizon = np.minimum(last, np.minimum(truth.left, truth.fades_from))[owner]
     earliest = customers.opened[owner]
     is_loan = _is(kind, "housing_loan") | _is(kind, "consumer_loan")
     still_running = first - (term * 30 * 0.8).astype(np.int64)
     earliest = np.where(is_loan, np.maximum(earliest, still_running), earliest)
-    room = np.maximum(horizon - earliest, 0)
-    opened = np.where(kind == 0, earliest, earliest + (rng.random(size) * room).astype(np.int64))
+    opened = np.where(kind == 0, earliest, earliest + (rng.random(size) * (last - earliest)).astype(np.int64))
 
     is_deposit = _is(kind, "term_deposit")
     terms = np.ones(size, dtype=np.int64)
     terms[is_deposit] = _terms_kept(rng, parameters, opened[is_deposit], term[is_deposit])
-    matured = np.where(is_deposit | is_loan, add_months(opened, term * terms), NEVER)
+    family = np.array([product.family for product in market.SHELF])[product]
+    return Intended(
+        owner=owner,
+        kind=kind,
+        product=product,
+        term=np.where(is_deposit | is_loan, term, 0),
+        opened=opened,
+        matured=np.where(is_deposit | is_loan, add_months(opened, term * terms), NEVER),
+        is_rate_sensitive=np.isin(family, RATE_SENSITIVE),
+    )
+
+
+def open_accounts(parameters: Parameters, truth: plan.Plan, intended: Intended) -> Accounts:
+    """Open, roll over and close every account that the bank ever has until the last day."""
+    rng = parameters.generator("account endings")
+    last = parameters.last_day
+    # Who leaves opens nothing more from that day on.
+    opens = np.flatnonzero((intended.kind == 0) | (intended.opened < truth.left[intended.owner]))
+    owner, kind, opened = intended.owner[opens], intended.kind[opens], intended.opened[opens]
+    term, matured = intended.term[opens], intended.matured[opens]
+    size = len(owner)
+    is_deposit = _is(kind, "term_deposit")
+    is_loan = _is(kind, "housing_loan") | _is(kind, "consumer_loan")
     # Who drains keeps the current and savings accounts open and gives up everything else within three weeks.
     is_liquid = (kind == 0) | _is(kind, "savings")
     given_up = np.where(truth.form == plan.DRAIN, truth.left, NEVER)[owner] + rng.integers(0, 21, size)
     leaving = np.minimum(truth.closes[owner], np.where(is_liquid, NEVER, given_up))
-    leaving = np.maximum(leaving, opened)
     closed = np.minimum(matured, leaving)
     closed = np.where(closed <= last, closed, NEVER)
     reason = np.where(matured <= leaving, plan.MATURED, truth.reason[owner])
@@ -325,11 +346,11 @@ def open_accounts(parameters: Parameters, customers: Customers, truth: plan.Plan
     )
     return Accounts(
         owner=owner,
-        product=product,
+        product=intended.product[opens],
         opened=opened,
         closed=closed,
         reason=reason,
-        term=np.where(is_deposit | is_loan, term, 0),
+        term=term,
         principal_cents=np.rint(amount / 100).astype(np.int64) * 10_000,
     )
 
