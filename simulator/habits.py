@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simulator import columns
 from simulator.calendar import NEVER, Days
 from simulator.parameters import Parameters
 from simulator.people import RETIRED, SELF_EMPLOYED, STUDENT, Customers
@@ -20,6 +21,12 @@ Array = npt.NDArray[Any]
 SPREAD_OF_AMOUNTS = 0.8
 # How large a card payment, a cash withdrawal and a transfer are beside each other.
 SIZE_BY_SPENDING = np.array([0.75, 0.9, 1.5])
+# Days of the month with their weights: employers pay on few days, rents and orders fall at its start.
+PAY_DAYS = {5: 12, 8: 10, 10: 30, 12: 5, 15: 25, 18: 3, 20: 8, 25: 7}
+PENSION_DAY = 15
+STANDING_DAYS = {1: 50, 3: 6, 5: 12, 10: 8, 15: 10, 20: 6, 25: 5, 28: 3}
+# A turnover a year in CNY and the acts a month of who has it.
+PERSONAL_USUAL, BUSINESS_USUAL = (60_000, 3.6), (320_000, 9.5)
 
 
 @dataclass
@@ -53,8 +60,12 @@ def make_habits(
     size = len(customers)
     business = customers.is_business
     month = truth.turnover / 12 * 100
-    usual, count_at_usual = np.where(business, 320_000, 60_000), np.where(business, 11.0, 4.0)
-    count = count_at_usual * (truth.turnover / usual) ** 0.35 * rng.lognormal(0, 0.25, size)
+    usual = np.array(USUAL_TURNOVER)[business.astype(np.int64)]
+    count = (
+        np.array(USUAL_COUNT)[business.astype(np.int64)]
+        * (truth.turnover / usual) ** 0.35
+        * rng.lognormal(0, 0.25, size)
+    )
     count = np.clip(count, 1.8, 40)
 
     has_standing = rng.random(size) < 0.45
@@ -62,6 +73,7 @@ def make_habits(
     instalments = np.bincount(accounts.owner[loans.account], loans.payment_cents, minlength=size)
     fixed = standing + instalments
 
+    is_pension = customers.occupation == RETIRED
     unpaid = np.isin(customers.occupation, (SELF_EMPLOYED, STUDENT)) | business
     is_paid = ~unpaid & (rng.random(size) < 0.88)
     takings = np.where(is_paid, 0.1 * month, np.minimum((month + fixed) / 2, 0.8 * month))
@@ -89,11 +101,15 @@ def make_habits(
         taking_count=taking_count,
         taking_size=takings / taking_count,
         wage_cents=wage,
-        is_pension=customers.occupation == RETIRED,
+        is_pension=is_pension,
         wage_until=wage_until,
-        pay_day=rng.integers(5, 26, size),
+        pay_day=np.where(is_pension, PENSION_DAY, _one_of(rng, PAY_DAYS, size)),
         standing_cents=standing.astype(np.int64),
-        standing_day=rng.integers(1, 29, size),
+        standing_day=_one_of(rng, STANDING_DAYS, size),
         standing_until=np.where(truth.form == SILENCE, NEVER, truth.left),
         fee_cents=np.where(business, 2_000, np.where(rng.random(size) < 0.3, 500, 0)),
     )
+
+
+def _one_of(rng: np.random.Generator, days: dict[int, int], size: int) -> Array:
+    return np.array(list(days))[columns.draw(rng, list(days.values()), size)]

@@ -12,20 +12,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simulator import columns
-from simulator.calendar import NEVER, is_month_end, month_of, weekday
+from simulator import channels, columns
+from simulator.calendar import NEVER, is_month_end, is_public_holiday
 from simulator.habits import SIZE_BY_SPENDING, SPREAD_OF_AMOUNTS, Habits
 from simulator.journal import CHANNEL, TYPE, Journal, Postings, by_day
 from simulator.parameters import Parameters
 from simulator.people import Customers
 from simulator.plan import CUSTOMER_REQUEST, DRAIN, MATURED, STAYS, Plan
 from simulator.portfolio import Accounts, Loans, account_ids, currencies, loan_ids
+from simulator.rhythm import day_weights
 
 Array = npt.NDArray[Any]
 
-# From Monday to Sunday, and from January to December: when people spend.
-WEEK = np.array([0.95, 0.95, 0.97, 1.0, 1.15, 1.2, 0.78])
-YEAR = np.array([1.08, 0.92, 0.97, 0.97, 1.0, 1.03, 0.98, 0.97, 1.0, 1.0, 1.05, 1.03])
 REVERSED_CARD_PAYMENTS = 0.006
 LARGE_PURCHASES_A_MONTH = 0.006
 OPENING_SHARE = 0.4
@@ -58,7 +56,7 @@ class Ledger:
     ) -> None:
         self._customers, self._truth, self._accounts = customers, truth, accounts
         self._loans, self._habits = loans, habits
-        self._last_day = parameters.last_day
+        self._first_day, self._last_day = parameters.first_day, parameters.last_day
         size = len(customers)
         self._everyone = np.arange(size)
         self._current = accounts.first_of(size, accounts.of_family("current"))
@@ -201,17 +199,25 @@ class Ledger:
     def _happens(
         self, rng: np.random.Generator, counts: npt.NDArray[np.float64], first: int, last: int
     ) -> tuple[Array, Array]:
-        """Customers and days of single acts: a monthly count, spread over the week, thinned by activity."""
-        days = np.arange(first, last + 1)
-        weights = WEEK[weekday(days)] * YEAR[month_of(first) - 1]
-        expected = counts * weights.sum() / 30.4375
+        """Customers and days of single acts: a monthly count, spread over its days, thinned by activity."""
+        is_business = self._customers.is_business
+        weights = [day_weights(first, last, is_business=kind) for kind in (False, True)]
+        expected = counts * np.where(is_business, weights[1].sum(), weights[0].sum()) / 30.4375
         customer = np.repeat(self._everyone, rng.poisson(expected))
-        edges = np.cumsum(weights) / weights.sum()
-        day = first + np.minimum(np.searchsorted(edges, rng.random(len(customer))), len(days) - 1)
+        draws, of_business = rng.random(len(customer)), is_business[customer]
+        day = np.empty(len(customer), dtype=np.int64)
+        for kind in (False, True):
+            rows = of_business == kind
+            edges = np.cumsum(weights[kind]) / weights[kind].sum()
+            day[rows] = first + np.minimum(np.searchsorted(edges, draws[rows]), last - first)
         kept = (day >= self._customers.opened[customer]) & (
             rng.random(len(customer)) < self._truth.activity(customer, day)
         )
         return customer[kept], day[kept]
+
+    def _digital(self, customer: Array, day: int) -> npt.NDArray[np.float64]:
+        years = (day - self._first_day) / 365.25
+        return channels.drifted(self._customers.digital, years)[customer]
 
     def _spend(self, journal: Journal, first: int, last: int, mood: npt.NDArray[np.float64]) -> None:
         habits, accounts, rng = self._habits, self._accounts, self._rng["spending"]
@@ -225,12 +231,11 @@ class Ledger:
         step = np.where(manner == 1, 10_000, 1)
         cents = np.maximum(np.rint(amount / step), 1).astype(np.int64) * step
 
-        digital, channel_draw = self._customers.digital[customer], rng.random(size)
-        card_channel = _by_share(channel_draw, [0.15 + 0.3 * digital, 0.1], ["mobile", "web", "pos"])
-        cash_channel = _by_share(channel_draw, [0.05 + 0.3 * (1 - digital) ** 2], ["branch", "atm"])
-        transfer_channel = _by_share(
-            channel_draw, [0.5 * (1 - digital), 0.03, 0.15], ["branch", "phone", "web", "mobile"]
-        )
+        digital, channel_draw = self._digital(customer, first), rng.random(size)
+        is_holiday = is_public_holiday(np.arange(first, last + 1))[day - first]
+        card_channel = channels.of_card_payments(channel_draw, digital)
+        cash_channel = channels.of_cash_withdrawals(channel_draw, digital, is_holiday)
+        transfer_channel = channels.of_transfers_out(channel_draw, digital, is_holiday)
         channel = np.choose(manner, [card_channel, cash_channel, transfer_channel])
         kind = np.array([TYPE["card_payment"], TYPE["cash_withdrawal"], TYPE["transfer_out"]])[manner]
         card = self._card[customer]
@@ -261,15 +266,16 @@ class Ledger:
         customer, day = self._happens(rng, habits.taking_count, first, last)
         size = len(customer)
         amount = habits.taking_size[customer] * _spread(rng, size)
-        digital = self._customers.digital[customer]
+        digital = self._digital(customer, first)
         is_cash = rng.random(size) < 0.5 - 0.4 * digital
         step = np.where(is_cash, 10_000, 1)
         cents = np.maximum(np.rint(amount / step), 1).astype(np.int64) * step
         draw = rng.random(size)
+        is_holiday = is_public_holiday(np.arange(first, last + 1))[day - first]
         channel = np.where(
             is_cash,
-            _by_share(draw, [0.2 + 0.4 * (1 - digital)], ["branch", "atm"]),
-            _by_share(draw, [0.4 * (1 - digital), 0.15], ["branch", "web", "mobile"]),
+            channels.of_cash_deposits(draw, digital, is_holiday),
+            channels.of_transfers_in(draw, digital, is_holiday),
         )
         kind = np.where(is_cash, TYPE["cash_deposit"], TYPE["transfer_in"])
         journal.post(self._current[customer], day, cents, kind, channel, is_initiated=True)
@@ -471,13 +477,3 @@ class Ledger:
 def _spread(rng: np.random.Generator, size: int) -> npt.NDArray[np.float64]:
     """Log-normal factors around one."""
     return rng.lognormal(-(SPREAD_OF_AMOUNTS**2) / 2, SPREAD_OF_AMOUNTS, size)
-
-
-def _by_share(draw: Array, shares: list[Any], channels: list[str]) -> Array:
-    """Channel codes by cumulative shares; the last channel takes the rest; shape of `draw`."""
-    edge = np.zeros_like(draw)
-    chosen = np.full(draw.shape, CHANNEL[channels[-1]])
-    for share, channel in zip(shares, channels[:-1], strict=True):
-        chosen = np.where((draw >= edge) & (draw < edge + share), CHANNEL[channel], chosen)
-        edge = edge + share
-    return chosen
