@@ -60,12 +60,8 @@ def make_habits(
     size = len(customers)
     business = customers.is_business
     month = truth.turnover / 12 * 100
-    usual = np.array(USUAL_TURNOVER)[business.astype(np.int64)]
-    count = (
-        np.array(USUAL_COUNT)[business.astype(np.int64)]
-        * (truth.turnover / usual) ** 0.35
-        * rng.lognormal(0, 0.25, size)
-    )
+    usual, usual_count = np.array([PERSONAL_USUAL, BUSINESS_USUAL])[business.astype(np.int64)].T
+    count = usual_count * (truth.turnover / usual) ** 0.35 * rng.lognormal(0, 0.25, size)
     count = np.clip(count, 1.8, 40)
 
     has_standing = rng.random(size) < 0.45
