@@ -9,7 +9,7 @@ from pathlib import Path
 
 from expectations import dbt_results
 from expectations.results import record, show
-from warehouse import Settings, WarehouseError, open_warehouse, sqlalchemy_url
+from warehouse import Settings, WarehouseError, open_warehouse
 from warehouse.runs import read_run, utc_now
 
 GATES = ("arrival", "facts", "marts", "lists", "scores")
@@ -39,12 +39,7 @@ def run(settings: Settings, run_id: str, suites: list[str]) -> int:
         executed_at = utc_now()
         with open_warehouse(settings) as wh:
             judged = read_run(wh, run_id)
-            assets = runner.SUITES[suite](wh, judged)
-            relations = {relation for asset in assets for relation in asset.reads}
-            missing = {relation for relation in relations if not wh.exists(relation)}
-        # Closed in between: Great Expectations brings its own connection, and DuckDB takes one writer.
-        results = runner.run_suite(sqlalchemy_url(settings), assets, missing)
-        with open_warehouse(settings) as wh:
+            results = runner.run_suite(wh, runner.SUITES[suite](wh, judged))
             record(
                 wh,
                 results,

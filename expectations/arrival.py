@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import great_expectations.expectations as gxe
 
-from expectations.asset import WARN, Asset, named
+from expectations.asset import WARN, Asset, Rule, between, every_row, in_set, named, not_null
 from warehouse import Warehouse, WarehouseError
 from warehouse.runs import Run
 
@@ -254,58 +254,40 @@ def new_events(entity: str, event: Event, covered: int, currencies: list[str], l
     columns = dict.fromkeys((*event.key, event.happened_on, *event.bounds))
     if event.has_currency:
         columns["currency_code"] = None
-    expectations = [
+    rules = [
+        *(not_null(column, f"{entity}_have_{column}") for column in columns),
+        between(
+            event.happened_on,
+            f"{entity}_have_a_plausible_{event.happened_on}",
+            low=f"date '{EARLIEST}'",
+            high=f"date '{LATEST}'",
+        ),
+        Rule(f"{entity}_happened_before_they_were_delivered", f"{event.happened_on} > latest_on"),
         *(
-            gxe.ExpectColumnValuesToNotBeNull(column=column, meta=named(f"{entity}_have_{column}"))
-            for column in columns
-        ),
-        gxe.ExpectColumnValuesToBeBetween(
-            column=event.happened_on,
-            min_value=EARLIEST,
-            max_value=LATEST,
-            meta=named(f"{entity}_have_a_plausible_{event.happened_on}"),
-        ),
-        gxe.ExpectColumnValuesToBeBetween(
-            column="days_after_delivery",
-            max_value=lag_days,
-            meta=named(f"{entity}_happened_before_they_were_delivered"),
-        ),
-        *(
-            gxe.ExpectColumnValuesToBeBetween(
-                column=column,
-                min_value=low,
-                max_value=high,
-                meta=named(f"{entity}_have_{column}_within_bounds"),
-            )
+            between(column, f"{entity}_have_{column}_within_bounds", low=low, high=high)
             for column, (low, high) in event.bounds.items()
         ),
     ]
     if event.has_currency:
-        expectations.append(
-            gxe.ExpectColumnValuesToBeInSet(
-                column="currency_code", value_set=currencies, meta=named(f"{entity}_are_in_known_currencies")
-            )
-        )
-    return Asset(
+        rules.append(in_set("currency_code", f"{entity}_are_in_known_currencies", currencies))
+    return every_row(
         relation=f"raw.{entity}",
-        query=f"""
-        select
+        columns=f"""
             {", ".join(f"arrived.{column}" for column in columns)},
-            case when not batches.is_history then arrived.{event.happened_on} - batches.delivered_on end
-                as days_after_delivery
-        from raw.{entity} as arrived
-        inner join ops.batches as batches on arrived.batch_id = batches.batch_id
-        where arrived.batch_no > {covered}
+            case when not batches.is_history then batches.delivered_on + {lag_days} end as latest_on
         """,
-        expectations=tuple(expectations),
+        source=f"""
+            raw.{entity} as arrived
+            inner join ops.batches as batches on arrived.batch_no = batches.batch_no
+            where arrived.batch_no > {covered}
+        """,
+        rules=rules,
         reads=("ops.batches", f"raw.{entity}"),
-        holds_customers=True,
     )
 
 
 def new_keys(entity: str, event: Event, covered: int) -> Asset:
-    """How many keys came more than once among the new rows, counted in the engine: sixty million rows are too
-    many for a self-join."""
+    """How many keys came more than once among the new rows."""
     return Asset(
         relation=f"raw.{entity}",
         query=f"""

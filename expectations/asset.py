@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import great_expectations.expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
 WARN = "warning"  # Great Expectations' word for a finding that is recorded and stops nothing
@@ -11,18 +13,72 @@ WARN = "warning"  # Great Expectations' word for a finding that is recorded and 
 
 @dataclass(frozen=True)
 class Asset:
-    """A query and the expectations on its rows.
+    """A query over the whole bank, whose few rows of counts are read, and the expectations on them.
 
     `relation` is the table as ops.test_results names it; `reads` are the tables the query needs, so that a
-    missing one is reported by name. With `holds_customers` no value of a row may enter a message; without it
-    the rows are counts over the bank, and a message shows the first that break an expectation.
+    missing one is reported by name. No row of a customer leaves the engine: `every_row` counts there. With
+    `counts_rows` each expectation compares how many rows are sound with how many there are.
     """
 
     relation: str
     query: str
     expectations: tuple[Expectation, ...]
     reads: tuple[str, ...]
-    holds_customers: bool = False
+    counts_rows: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What no row may do: `breaks` is a SQL condition, true of a row that breaks the rule called `name`."""
+
+    name: str
+    breaks: str
+
+
+def every_row(
+    *, relation: str, columns: str, source: str, rules: Sequence[Rule], reads: tuple[str, ...]
+) -> Asset:
+    """An asset that holds each row of `select <columns> from <source>` against the rules, in one scan.
+
+    Great Expectations asks the engine anew for every few expectations, and keeps what it finds; here the
+    engine counts once, and one row of counts is judged.
+    """
+    sound = [
+        f"count(*) - count(case when {rule.breaks} then 1 end) as count_sound_{number}"
+        for number, rule in enumerate(rules)
+    ]
+    return Asset(
+        relation=relation,
+        query=f"""
+        select count(*) as count_rows, {", ".join(sound)}
+        from (select {columns} from {source}) as looked_at
+        """,
+        expectations=tuple(
+            gxe.ExpectColumnPairValuesToBeEqual(
+                column_A=f"count_sound_{number}", column_B="count_rows", meta=named(rule.name)
+            )
+            for number, rule in enumerate(rules)
+        ),
+        reads=reads,
+        counts_rows=True,
+    )
+
+
+def not_null(column: str, name: str) -> Rule:
+    """Every row has a value in `column`."""
+    return Rule(name, f"{column} is null")
+
+
+def between(column: str, name: str, low: object = None, high: object = None) -> Rule:
+    """Every value of `column` lies within the bounds, both inclusive SQL literals; null is not judged."""
+    sides = [f"{column} < {low}"] * (low is not None) + [f"{column} > {high}"] * (high is not None)
+    return Rule(name, " or ".join(sides))
+
+
+def in_set(column: str, name: str, values: Sequence[str]) -> Rule:
+    """Every text of `column` is one of `values`; null is not judged."""
+    listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return Rule(name, f"{column} not in ({listed})")
 
 
 def named(name: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import datetime
 
 import great_expectations.expectations as gxe
 
-from expectations.asset import WARN, Asset, named
+from expectations.asset import WARN, Asset, Rule, between, every_row, in_set, named, not_null
 from warehouse import Warehouse
 from warehouse.runs import Run
 
@@ -115,20 +115,18 @@ def totals(schema: str, count_dates: int) -> Asset:
 
 def value_tiers(schema: str) -> Asset:
     """Every customer's tier, amount and the rule behind it."""
-    return Asset(
+    return every_row(
         relation=f"{schema}.fct_customer_value_tiers",
-        query=f"select value_tier, rule_version, reason from {schema}.fct_customer_value_tiers",
-        expectations=(
-            gxe.ExpectColumnValuesToBeInSet(
-                column="value_tier", value_set=VALUE_TIERS, meta=named("value_tiers_are_high_mid_or_low")
-            ),
+        columns="value_tier, rule_version, reason",
+        source=f"{schema}.fct_customer_value_tiers",
+        rules=[
+            in_set("value_tier", "value_tiers_are_high_mid_or_low", VALUE_TIERS),
             *(
-                gxe.ExpectColumnValuesToNotBeNull(column=column, meta=named(f"every_tier_has_a_{column}"))
+                not_null(column, f"every_tier_has_a_{column}")
                 for column in ("value_tier", "rule_version", "reason")
             ),
-        ),
+        ],
         reads=(f"{schema}.fct_customer_value_tiers",),
-        holds_customers=True,
     )
 
 
@@ -161,49 +159,36 @@ def tier_shares(schema: str, day: datetime.date) -> Asset:
 
 def rfm(schema: str) -> Asset:
     """Every customer's RFM scores: 1 to 5, or 0 together where the window saw no activity."""
-    return Asset(
+    scores = ("r_score", "f_score", "m_score")
+    return every_row(
         relation=f"{schema}.fct_customer_rfm",
-        query=f"""
-        select
-            r_score, f_score, m_score, segment,
-            case when least(r_score, f_score, m_score) = 0 then greatest(r_score, f_score, m_score) end
-                as highest_beside_zero
-        from {schema}.fct_customer_rfm
-        """,
-        expectations=(
-            *(
-                gxe.ExpectColumnValuesToBeBetween(
-                    column=column, min_value=0, max_value=5, meta=named(f"{column}_is_between_0_and_5")
-                )
-                for column in ("r_score", "f_score", "m_score")
+        columns=f"{', '.join(scores)}, segment",
+        source=f"{schema}.fct_customer_rfm",
+        rules=[
+            *(between(column, f"{column}_is_between_0_and_5", low=0, high=5) for column in scores),
+            *(not_null(column, f"every_customer_has_a_{column}") for column in (*scores, "segment")),
+            Rule(
+                "no_activity_scores_zero_throughout",
+                f"least({', '.join(scores)}) = 0 and greatest({', '.join(scores)}) <> 0",
             ),
-            *(
-                gxe.ExpectColumnValuesToNotBeNull(column=column, meta=named(f"every_customer_has_a_{column}"))
-                for column in ("r_score", "f_score", "m_score", "segment")
-            ),
-            gxe.ExpectColumnValuesToBeInSet(
-                column="highest_beside_zero", value_set=[0], meta=named("no_activity_scores_zero_throughout")
-            ),
-        ),
+        ],
         reads=(f"{schema}.fct_customer_rfm",),
-        holds_customers=True,
     )
 
 
 def activity(schema: str) -> Asset:
     """Every customer's trailing windows: a shorter window never holds more than a longer one."""
-    return Asset(
+    return every_row(
         relation=f"{schema}.fct_customer_activity",
-        query=f"""
-        select
+        columns="""
             count_transactions_30d, currency_code, days_since_last_activity,
             count_transactions_90d - count_transactions_30d as count_between_30d_and_90d,
             count_transactions_365d - count_transactions_90d as count_between_90d_and_365d
-        from {schema}.fct_customer_activity
         """,
-        expectations=(
+        source=f"{schema}.fct_customer_activity",
+        rules=[
             *(
-                gxe.ExpectColumnValuesToBeBetween(column=column, min_value=0, meta=named(name))
+                between(column, name, low=0)
                 for column, name in (
                     ("count_transactions_30d", "transaction_counts_are_not_negative"),
                     ("count_between_30d_and_90d", "the_90_day_window_holds_the_30_day_window"),
@@ -212,12 +197,11 @@ def activity(schema: str) -> Asset:
                 )
             ),
             *(
-                gxe.ExpectColumnValuesToNotBeNull(column=column, meta=named(f"every_customer_has_a_{column}"))
+                not_null(column, f"every_customer_has_a_{column}")
                 for column in ("count_transactions_30d", "currency_code")
             ),
-        ),
+        ],
         reads=(f"{schema}.fct_customer_activity",),
-        holds_customers=True,
     )
 
 

@@ -1,8 +1,7 @@
-"""Runs a suite with Great Expectations: an ephemeral context, no telemetry, no values of customers kept."""
+"""Runs a suite with Great Expectations: an ephemeral context, no telemetry, no values of customers read."""
 
 from __future__ import annotations
 
-import enum
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -12,16 +11,14 @@ from typing import Any
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 import great_expectations as gx
+import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
-from great_expectations.datasource.fluent import SQLDatasource
-from great_expectations.execution_engine import sqlalchemy_execution_engine
 from great_expectations.validator.v1_validator import Validator
-from sqlalchemy.exc import SQLAlchemyError
 
 from expectations import arrival, marts, scores
 from expectations.asset import Asset
 from expectations.results import TestResult
-from warehouse import Warehouse
+from warehouse import Warehouse, WarehouseError
 from warehouse.runs import Run
 
 SUITES: dict[str, Callable[[Warehouse, Run], list[Asset]]] = {
@@ -30,90 +27,52 @@ SUITES: dict[str, Callable[[Warehouse, Run], list[Asset]]] = {
     "scores": scores.assets,
 }
 
-# How many of an aggregate's rows a message shows. Rows of customers are never fetched: limit 0.
-SHOWN_ROWS = 5
-
-
-class _Dialect(enum.StrEnum):
-    """Both engines, as Great Expectations names dialects; it does not know the second."""
-
-    POSTGRESQL = "postgresql"
-    DUCKDB = "duckdb"
-
-
-# Outside this list Great Expectations closes a connection before it has read the result: DuckDB loses it, and
-# PostgreSQL the server-side cursor that a streamed result is.
-sqlalchemy_execution_engine._PERSISTED_CONNECTION_DIALECTS = (
-    *sqlalchemy_execution_engine._PERSISTED_CONNECTION_DIALECTS,
-    *_Dialect,
-)
+SHOWN_ROWS = 5  # how many rows of counts a message shows
 
 
 class Runner:
-    """Great Expectations on one warehouse; use as a context manager, which closes its connections."""
+    """Great Expectations on the counts of one warehouse, read through its door."""
 
-    def __init__(self, url: str) -> None:
-        """Take a SQLAlchemy URL of the warehouse."""
-        self._context = gx.get_context(mode="ephemeral")
-        self._context.enable_analytics(False)
-        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        # A dollar in a password would be read as a variable to substitute.
-        address = url.replace("$", r"\$")
-        # Great Expectations learns a query's columns by running it whole and reading none of its rows; a
-        # streamed result keeps sixty million of them on the server.
-        self._customers: SQLDatasource = self._context.data_sources.add_sql(
-            "customers", connection_string=address, kwargs={"execution_options": {"stream_results": True}}
-        )
-        # It also runs a query anew for every few expectations: what takes a long scan to count is kept, once.
-        self._aggregates: SQLDatasource = self._context.data_sources.add_sql(
-            "aggregates", connection_string=address, create_temp_table=True
-        )
+    def __init__(self, wh: Warehouse) -> None:
+        """Take the open warehouse."""
+        self._warehouse = wh
+        context = gx.get_context(mode="ephemeral")
+        context.enable_analytics(False)
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        self._counts = context.data_sources.add_pandas("counts")
         self._count_assets = 0
-
-    def __enter__(self) -> Runner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for source in (self._customers, self._aggregates):
-            source.get_execution_engine().close()
-            source.get_engine().dispose()
 
     def validate(self, asset: Asset) -> list[TestResult]:
         """Hold an asset against its expectations, one result each, in the order of the suite."""
-        self._count_assets += 1
-        source = self._customers if asset.holds_customers else self._aggregates
-        name = f"{asset.relation}_{self._count_assets}"
-        # Wrapped, because a query asset has to start with "select" and may not with "with".
-        query_asset = source.add_query_asset(name, query=f"select * from ({asset.query}) as looked_at")
-        suite = gx.ExpectationSuite(name=name, expectations=list(asset.expectations))
-        result_format = {
-            "result_format": "BASIC",
-            "partial_unexpected_count": 0 if asset.holds_customers else SHOWN_ROWS,
-        }
+        lacking = [relation for relation in asset.reads if not self._warehouse.exists(relation)]
+        if lacking:
+            return _not_evaluated(asset, f"{', '.join(lacking)} does not exist")
         try:
-            # Not through a Batch, which would read the asset once to be made and once to be validated.
-            rows = query_asset.add_batch_definition_whole_table("all")
-            outcomes = Validator(rows, result_format).validate_expectation_suite(suite).results
-        except SQLAlchemyError as fault:
+            rows = self._warehouse.query(asset.query).to_pandas()
+        except WarehouseError as fault:
             return _not_evaluated(asset, without_values(str(fault)))
+        outcomes = self._outcomes(asset, rows)
         order = [expectation.meta["name"] for expectation in asset.expectations]
         return sorted(
             (_result(asset, outcome) for outcome in outcomes),
             key=lambda result: order.index(result.test_name),
         )
 
+    def _outcomes(self, asset: Asset, rows: pd.DataFrame) -> Sequence[Any]:
+        self._count_assets += 1
+        name = f"{asset.relation}_{self._count_assets}"
+        suite = gx.ExpectationSuite(name=name, expectations=list(asset.expectations))
+        batch = self._counts.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+        result_format = {"result_format": "BASIC", "partial_unexpected_count": SHOWN_ROWS}
+        validator = Validator(batch, result_format, batch_parameters={"dataframe": rows})
+        outcomes: Sequence[Any] = validator.validate_expectation_suite(suite).results
+        return outcomes
 
-def run_suite(wh_url: str, assets: Sequence[Asset], missing: set[str]) -> list[TestResult]:
-    """Validate every asset; the expectations of one that reads a `missing` relation become errors."""
-    results = []
-    with Runner(wh_url) as runner:
-        for asset in assets:
-            lacking = [relation for relation in asset.reads if relation in missing]
-            if lacking:
-                results += _not_evaluated(asset, f"{', '.join(lacking)} does not exist")
-            else:
-                results += runner.validate(asset)
-    return results
+
+def run_suite(wh: Warehouse, assets: Sequence[Asset]) -> list[TestResult]:
+    """Validate every asset; the expectations of one that reads a missing relation become errors."""
+    runner = Runner(wh)
+    return [result for asset in assets for result in runner.validate(asset)]
 
 
 def _not_evaluated(asset: Asset, reason: str) -> list[TestResult]:
@@ -151,12 +110,15 @@ def _result(asset: Asset, outcome: Any) -> TestResult:
 
 
 def _finding(asset: Asset, result: dict[str, Any]) -> tuple[int, str]:
-    """How many rows broke the expectation, in words; what they held only where they are aggregates."""
+    """How many rows broke the expectation, in words, or the counts that broke it."""
     if "unexpected_count" not in result:
         return 1, f"found {result.get('observed_value')}"
+    shown = result.get("partial_unexpected_list", [])
+    if asset.counts_rows:
+        sound, rows = (int(count) for count in shown[0])
+        return rows - sound, f"{rows - sound} of {rows} rows"
     failures = int(result["unexpected_count"])
     message = f"{failures} of {result['element_count']} rows"
-    shown = [] if asset.holds_customers else result.get("partial_unexpected_list", [])
     if shown:
         message += ": " + ", ".join(_words(value) for value in shown)
     return failures, message

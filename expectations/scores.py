@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import great_expectations.expectations as gxe
 
-from expectations.asset import WARN, Asset, named
+from expectations.asset import WARN, Asset, between, every_row, named, not_null
 from warehouse import Warehouse
 from warehouse.runs import Run
 
@@ -24,27 +24,18 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
 
 def scores(run: Run) -> Asset:
     """Every score of the run."""
-    schema = run.run_id
-    return Asset(
-        relation=f"{schema}.fct_churn_scores",
-        query=f"""
-        select churn_probability, risk_decile, risk_band, model_version
-        from {schema}.fct_churn_scores
-        """,
-        expectations=(
-            gxe.ExpectColumnValuesToBeBetween(
-                column="churn_probability", min_value=0, max_value=1, meta=named("probabilities_are_0_to_1")
-            ),
-            gxe.ExpectColumnValuesToBeBetween(
-                column="risk_decile", min_value=1, max_value=10, meta=named("risk_deciles_are_1_to_10")
-            ),
-            *(
-                gxe.ExpectColumnValuesToNotBeNull(column=column, meta=named(f"every_score_has_a_{column}"))
-                for column in ("churn_probability", "risk_decile", "risk_band", "model_version")
-            ),
-        ),
-        reads=(f"{schema}.fct_churn_scores",),
-        holds_customers=True,
+    relation = f"{run.run_id}.fct_churn_scores"
+    columns = ("churn_probability", "risk_decile", "risk_band", "model_version")
+    return every_row(
+        relation=relation,
+        columns=", ".join(columns),
+        source=relation,
+        rules=[
+            between("churn_probability", "probabilities_are_0_to_1", low=0, high=1),
+            between("risk_decile", "risk_deciles_are_1_to_10", low=1, high=10),
+            *(not_null(column, f"every_score_has_a_{column}") for column in columns),
+        ],
+        reads=(relation,),
     )
 
 

@@ -64,6 +64,13 @@ class Minimum:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """How many mature rows of the panel are read at most."""
+
+    max_rows: int
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Method of CalibratedClassifierCV and its number of folds by customer."""
 
@@ -92,6 +99,7 @@ class Params:
     split: Split
     minimum: Minimum
     seed: int
+    sample: Sample
     tie_margin: float
     calibration: Calibration
     calibration_tolerance: float
@@ -121,6 +129,7 @@ def load_params(file: Path = PARAMS_FILE) -> Params:
             split=Split(**content.pop("split")),
             minimum=Minimum(**content.pop("minimum")),
             seed=content.pop("seed"),
+            sample=Sample(**content.pop("sample")),
             tie_margin=content.pop("choice")["tie_margin"],
             calibration=Calibration(**content.pop("calibration")),
             calibration_tolerance=content.pop("registry")["calibration_tolerance"],
@@ -150,6 +159,8 @@ def _check(params: Params, file_name: str) -> None:
         raise InputError(f"{file_name}: windows: observation and outcome need a day at least, the gap none")
     if params.split.test_snapshots < 1 or params.minimum.test_churners < 1 or params.calibration.folds < 2:
         raise InputError(f"{file_name}: one test snapshot, one test churner, two calibration folds at least")
+    if params.sample.max_rows < 1:
+        raise InputError(f"{file_name}: sample: max_rows must be a number of rows, one at least")
     for feature in params.features:
         if feature.kind not in KINDS or feature.sign not in (-1, 0, 1):
             raise InputError(

@@ -23,6 +23,7 @@ from ml.churn.params import Params
 from ml.churn.pipeline import probabilities
 from ml.churn.registry import EVALUATION, Promotion, Registry, beats
 from ml.churn.runs import Run, get_run
+from ml.churn.sample import Drawn, draw
 from warehouse import Settings, Warehouse, open_warehouse
 
 LABELS = ("label_status", "is_churned", "observation_complete")
@@ -48,7 +49,7 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
     registry = Registry(settings.models_dir)
     with open_warehouse(settings) as wh:
         run = get_run(wh, run_id)
-        panel = read_panel(wh, run, params)
+        panel, drawn = read_panel(wh, run, params)
         try:
             test = snapshots(panel, final_fold(panel, params).test_dates)
         except NothingToTrainError as nothing:
@@ -58,15 +59,16 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
         if model_version not in registry.versions():
             models, metadata = train(panel, params, progress)
             metadata |= {"model_version": model_version, "as_of_date": run.as_of_date.isoformat()}
+            metadata["metrics"]["sample"] = drawn.metadata()
             registry.save(model_version, models, metadata | {"git_commit": _git_commit()})
         outcome = promote_if_better(registry, model_version, run.as_of_date, test, params)
         _record(wh, run, outcome.outcome, registry.metadata(model_version))
     return outcome
 
 
-def read_panel(wh: Warehouse, run: Run, params: Params) -> pd.DataFrame:
-    """The mature rows with a complete observation, as panel_frame(); InputError when panel and params
-    disagree.
+def read_panel(wh: Warehouse, run: Run, params: Params) -> tuple[pd.DataFrame, Drawn]:
+    """The mature rows with a complete observation, as panel_frame(), of the customers drawn; InputError when
+    panel and params disagree.
     """
     relation = f"{run.run_id}.churn_panel"
     if not wh.exists(relation):
@@ -81,9 +83,8 @@ def read_panel(wh: Warehouse, run: Run, params: Params) -> pd.DataFrame:
     )
     segments = [name for name in params.segments if name in present and name not in params.feature_names]
     columns = ", ".join([*KEYS, "is_churned", *params.feature_names, *segments])
-    table = wh.query(
-        f"select {columns} from {relation} where label_status = 'mature' and observation_complete"
-    )
+    drawn = draw(wh, relation, params)
+    table = wh.query(f"select {columns} from {relation} where {drawn.condition}")
     panel = panel_frame(table, params.features, segments, where=relation)
     matured = run.knowledge_cutoff_on - timedelta(days=params.windows.embargo_days)
     if len(panel) and panel["as_of_date"].max() > matured:
@@ -91,7 +92,7 @@ def read_panel(wh: Warehouse, run: Run, params: Params) -> pd.DataFrame:
             f"{relation} calls {panel['as_of_date'].max()} mature, and with the windows of "
             f"ml/churn/params.yaml nothing after {matured} can be; make the policy seed and params.yaml agree"
         )
-    return panel
+    return panel, drawn
 
 
 def name_version(as_of_date: date, panel: pd.DataFrame, params: Params) -> str:

@@ -1,6 +1,7 @@
 """The command lines on both engines: train, score, list, and what they say when they cannot."""
 
 import datetime as dt
+import hashlib
 import json
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from ml.churn import evaluate
 from ml.churn.__main__ import main
 from ml.churn.fit import train
 from ml.churn.frame import feature_frame, panel_frame
-from ml.churn.params import Feature
+from ml.churn.params import Feature, Sample
 from ml.churn.pipeline import probabilities
 from ml.churn.registry import Promotion, Registry
 from ml.churn.runs import get_run
@@ -114,7 +115,9 @@ def test_both_engines_train_the_same_model_and_give_the_same_scores(
         assert training[0]["rows_trained"] == mature.num_rows
         assert training[0]["churners_trained"] == pc.sum(mature["is_churned"]).as_py()
         assert training[0]["auc"] > 0.75
-        assert set(json.loads(training[0]["metrics"])) == {"test", "tier_rate_baseline", "segments", "choice"}
+        assert set(json.loads(training[0]["metrics"])) == {
+            "test", "tier_rate_baseline", "segments", "choice", "sample",
+        }  # fmt: skip
 
         # One shot, in one batch, with the registered model.
         registry = Registry(settings.models_dir)
@@ -303,10 +306,41 @@ def test_protected_columns_of_a_panel_are_reported_on_and_not_learned(
     sexes = pa.array([("female", "male")[number % 2] for number in range(panel.num_rows)])
     make_bank(duckdb_settings).add_run(TRAIN, "training", churn_panel=panel.append_column("sex", sexes))
     with open_warehouse(duckdb_settings) as wh:
-        read = read_panel(wh, get_run(wh, TRAIN), params)
+        read, _ = read_panel(wh, get_run(wh, TRAIN), params)
     assert "sex" not in params.feature_names
     segments = evaluate.by_segment(read, read["is_churned"].to_numpy(), params.segments)
     assert set(segments["sex"]) == {"female", "male"}
+
+
+@pytest.mark.parametrize("max_rows", [10_000, 900])
+def test_of_a_large_panel_whole_customers_are_read_and_of_a_small_one_all(bank, panel, params, max_rows):
+    capped = replace(params, sample=Sample(max_rows))
+    bank.add_run(TRAIN, "training", churn_panel=panel)
+    with open_warehouse(bank.settings) as wh:
+        read, drawn = read_panel(wh, get_run(wh, TRAIN), capped)
+    mature = panel.filter(pc.equal(panel["label_status"], "mature"))
+    assert drawn.rows_mature == len(mature) == 4000
+    # Named here, not compared between two runs: each engine in turn has to draw these.
+    everybody = sorted(set(mature["customer_id"].to_pylist()))
+    expected = [
+        name
+        for name in everybody
+        if int(hashlib.md5(f"{name}{params.seed}".encode()).hexdigest()[:8], 16) < drawn.share * 2**32 - 1
+    ]
+    assert sorted(set(read["customer_id"])) == expected
+    assert set(read.groupby("customer_id").size()) == {8}
+    assert abs(len(read) - min(max_rows, 4000)) < 150
+
+
+def test_the_metrics_state_the_sample(duckdb_settings, make_bank, run_main, monkeypatch, panel, params):
+    capped = replace(params, sample=Sample(2000), candidates=params.candidates[:1])
+    monkeypatch.setattr("ml.churn.__main__.load_params", lambda: capped)
+    bank = make_bank(duckdb_settings)
+    bank.add_run(TRAIN, "training", churn_panel=panel)
+    assert run_main(duckdb_settings, "train", "--run", TRAIN)[0] == 0
+    row = bank.rows("select rows_trained, metrics from ops.training_runs")[0]
+    assert json.loads(row["metrics"])["sample"] == {"rows_mature": 4000, "share_of_customers": 0.5}
+    assert 1500 < row["rows_trained"] < 2500
 
 
 def test_a_training_without_labels_is_recorded_and_exits_99(settings, make_bank, run_main, make_panel):

@@ -27,6 +27,7 @@ WORD = Feature("value_tier", "category", "tier", 365, 0)
         ("kind: rate,", "kind: colour,", "feature rate_gap: kind must be"),
         ("outcome_days: 90", "outcome_days: 0", "a day at least"),
         ("gap_days:", "gap_dayz:", "gap_dayz"),
+        ("max_rows: 300000", "max_rows: 0", "max_rows must be"),
         ("split:", "splat: [", "cannot be read"),
     ],
 )
