@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simulator.calendar import Days, day_number
-from simulator.files import EntityFiles
+from simulator.dirt import Dirt
+from simulator.files import EntityFiles, write_badly_encoded
 from simulator.parameters import Parameters
 from simulator.schemas import REQUIRED, SCHEMAS
 
@@ -23,14 +27,19 @@ class Deliveries:
     """Writes files `folder/YYYY-MM-DD/<entity>.<format>`, piece by piece, in bounded memory."""
 
     def __init__(self, parameters: Parameters, folder: Path) -> None:
+        self._parameters = parameters
+        self._folder = folder
         self._days = np.array([day_number(day) for day in parameters.delivery_dates])
+        self._dirt = Dirt(parameters)
         self._files = EntityFiles(
-            [folder / day.isoformat() for day in parameters.delivery_dates], parameters.format
+            [self._folder_of(day) for day in parameters.delivery_dates], parameters.format
         )
 
     def add(self, entity: str, rows: pa.Table, known: Days) -> None:
         """Add rows, each to the delivery of its day in `known`, shape (rows,); later ones go nowhere."""
+        rows, known = self._dirt.hold_back(entity, rows, known, self._days)
         delivery = np.searchsorted(self._days, known)
+        self._dirt.skip(entity, self._skipped(known))
         if (delivery == 0).all():
             self._write(0, entity, rows)
             return
@@ -52,15 +61,17 @@ class Deliveries:
         which each one changed, NOT_CHANGED for the others, and `rows_as_of(numbers, day, valid_from)` the
         rows of some things as known on a day.
         """
-        history_day = int(self._days[0])
-        numbers = np.flatnonzero(opened <= history_day)
-        self._write(0, entity, rows_as_of(numbers, history_day, opened[numbers]))
-        for delivery in range(1, len(self._days)):
-            after, day = int(self._days[delivery - 1]), int(self._days[delivery])
+        days = [day_number(day) for day in self._parameters.planned_dates]
+        numbers = np.flatnonzero(opened <= days[0])
+        self._write(0, entity, rows_as_of(numbers, days[0], opened[numbers]))
+        # Of a day that the source skipped too: its rows come later, as they were on that day.
+        for after, day in pairwise(days):
             is_new = (opened > after) & (opened <= day)
             since = np.where(is_new, opened, np.where(opened <= after, changed_on(after, day), NOT_CHANGED))
             numbers = np.flatnonzero(since != NOT_CHANGED)
             if len(numbers):
+                delivery = int(np.searchsorted(self._days, day))
+                self._dirt.skip(entity, self._skipped(np.full(len(numbers), day)))
                 self._write(delivery, entity, rows_as_of(numbers, day, since[numbers]))
 
     def add_to(self, delivery: int, entity: str, rows: pa.Table) -> None:
@@ -73,9 +84,26 @@ class Deliveries:
             for entity in REQUIRED:
                 self._write(delivery, entity, SCHEMAS[entity].empty_table())
         self._files.close()
+        if again := self._parameters.repeated_date:
+            shutil.copytree(self._folder_of(self._parameters.end), self._folder_of(again))
+            self._dirt.repeat()
+        if day := self._parameters.badly_encoded_date:
+            self._dirt.note_bad_encoding("branches", write_badly_encoded(self._folder_of(day)))
+
+    def planted_faults(self) -> pa.Table:
+        """What was planted, in the columns of `dirt.PLANTED`."""
+        return self._dirt.planted()
 
     def _write(self, delivery: int, entity: str, rows: pa.Table) -> None:
-        self._files.write(delivery, entity, rows)
+        self._files.write(delivery, entity, self._dirt.soil(delivery, entity, rows))
+
+    def _skipped(self, known: Days) -> int:
+        """How many rows were known on the skipped day or since the delivery before it."""
+        skipped = self._parameters.skipped_date
+        return 0 if skipped is None else int(((known > self._days[0]) & (known <= day_number(skipped))).sum())
+
+    def _folder_of(self, day: date) -> Path:
+        return self._folder / day.isoformat()
 
 
 def last_of(days: Days, after: int, until: int) -> Days:

@@ -66,6 +66,14 @@ class EntityFiles:
         return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeating)
 
 
+def write_badly_encoded(folder: Path) -> int:
+    """A delivery of one CSV file in the encoding of older Chinese systems; returns its rows."""
+    folder.mkdir(parents=True)
+    text = "branch_id,branch_name\nB901,浦东支行\nB902,天河支行\n"
+    (folder / "branches.csv").write_bytes(text.encode("gb18030"))
+    return text.count("\n") - 1
+
+
 def file_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file under `folder` but its manifest's, by path."""
     hashes = {}
