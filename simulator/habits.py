@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from simulator import columns
 from simulator.calendar import NEVER, Days
+from simulator.leaving import SILENCE
 from simulator.parameters import Parameters
 from simulator.people import RETIRED, SELF_EMPLOYED, STUDENT, Customers
-from simulator.plan import SILENCE, Plan
+from simulator.plan import Plan
 from simulator.portfolio import Accounts, Loans
 
 Floats = npt.NDArray[np.float64]
@@ -25,8 +26,6 @@ SIZE_BY_SPENDING = np.array([0.75, 0.9, 1.5])
 PAY_DAYS = {5: 12, 8: 10, 10: 30, 12: 5, 15: 25, 18: 3, 20: 8, 25: 7}
 PENSION_DAY = 15
 STANDING_DAYS = {1: 50, 3: 6, 5: 12, 10: 8, 15: 10, 20: 6, 25: 5, 28: 3}
-# A turnover a year in CNY and the acts a month of who has it.
-PERSONAL_USUAL, BUSINESS_USUAL = (60_000, 3.6), (320_000, 9.5)
 
 
 @dataclass
@@ -60,9 +59,7 @@ def make_habits(
     size = len(customers)
     business = customers.is_business
     month = truth.turnover / 12 * 100
-    usual, usual_count = np.array([PERSONAL_USUAL, BUSINESS_USUAL])[business.astype(np.int64)].T
-    count = usual_count * (truth.turnover / usual) ** 0.35 * rng.lognormal(0, 0.25, size)
-    count = np.clip(count, 1.8, 40)
+    count = truth.acts
 
     has_standing = rng.random(size) < 0.45
     standing = np.where(has_standing, np.rint(month * rng.uniform(0.04, 0.12, size) / 1000) * 1000, 0)
@@ -85,10 +82,8 @@ def make_habits(
     cash = np.where(business, 0.10, 0.40 - 0.35 * customers.digital)
     mix = np.column_stack([card, cash, 1 - card - cash])
 
-    # Pay stops a little before most leavers go, and goes on beside the silence of a few.
-    stops_early = truth.is_voluntary & (rng.random(size) < 0.7)
-    wage_until = np.where(stops_early, truth.left - rng.integers(0, 46, size), truth.left)
-    wage_until = np.where((truth.form == SILENCE) & (rng.random(size) < 0.2), NEVER, wage_until)
+    # Pay stops when leaving begins, not before, and goes on beside the silence of a few.
+    wage_until = np.where((truth.form == SILENCE) & (rng.random(size) < 0.2), NEVER, truth.left)
     return Habits(
         spending_count=count - taking_count,
         spending_size=spending / (count - taking_count) / (mix @ SIZE_BY_SPENDING),
@@ -103,7 +98,7 @@ def make_habits(
         standing_cents=standing.astype(np.int64),
         standing_day=_one_of(rng, STANDING_DAYS, size),
         standing_until=np.where(truth.form == SILENCE, NEVER, truth.left),
-        fee_cents=np.where(business, 2_000, np.where(rng.random(size) < 0.3, 500, 0)),
+        fee_cents=np.where(business, 2_000, np.where(rng.random(size) < 0.12, 500, 0)),
     )
 
 

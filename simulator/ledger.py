@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simulator import channels, columns
+from simulator.arrears import Arrears, Missed
 from simulator.calendar import NEVER, is_month_end, is_public_holiday
 from simulator.habits import SIZE_BY_SPENDING, SPREAD_OF_AMOUNTS, Habits
 from simulator.journal import CHANNEL, TYPE, Journal, Postings, by_day
@@ -62,6 +63,7 @@ class Ledger:
         self._current = accounts.first_of(size, accounts.of_family("current"))
         self._savings = accounts.first_of(size, accounts.of_family("savings") & ~accounts.is_foreign)
         self._card = accounts.first_of(size, accounts.of_family("card"))
+        self._arrears = Arrears()
         self._funded = accounts.of_family("term_deposit") | accounts.of_family("wealth") | accounts.is_foreign
         self._earns = self._funded | accounts.of_family("savings")
         self._rng = {
@@ -348,24 +350,40 @@ class Ledger:
         journal.post(current[paid], paid_on[paid], -due[paid], TYPE["loan_payment"])
         fined = np.flatnonzero(is_missed & (due_on + 10 <= np.minimum(last, accounts.closed[current])))
         journal.post(current[fined], due_on[fined] + 10, -(due[fined] // 100), TYPE["penalty"])
+        caught_up = self._catch_up(journal, first, last)
+        missed = np.flatnonzero(is_missed)
+        self._arrears.add(rng, rows[missed], due_on[missed], due[missed], loans.is_poor_payer[rows[missed]])
         # An instalment not paid on its day is reported as due first, and again when it is paid.
         waits = np.flatnonzero(paid_on != due_on)
         row = np.concatenate([waits, paid])
-        since = np.concatenate([due_on[waits], paid_on[paid]])
-        is_paid = np.arange(len(row)) >= len(waits)
+        since = np.concatenate([due_on[waits], paid_on[paid], caught_up.pays_on])
+        is_paid = np.arange(len(since)) >= len(waits)
+        amount = np.concatenate([due[row], caught_up.cents])
         table = pa.table(
             {
-                "loan_id": loan_ids(rows[row]),
-                "due_on": columns.dates(due_on[row]),
-                "due_amount": columns.money(due[row]),
-                "currency_code": currencies(np.zeros(len(row), dtype=bool)),
-                "paid_on": columns.dates(np.where(is_paid, paid_on[row], NEVER)),
-                "paid_amount": columns.money(due[row], known=is_paid),
+                "loan_id": loan_ids(np.concatenate([rows[row], caught_up.loan])),
+                "due_on": columns.dates(np.concatenate([due_on[row], caught_up.due_on])),
+                "due_amount": columns.money(amount),
+                "currency_code": currencies(np.zeros(len(since), dtype=bool)),
+                "paid_on": columns.dates(np.where(is_paid, since, NEVER)),
+                "paid_amount": columns.money(amount, known=is_paid),
                 "valid_from": columns.dates(since),
                 "known_at": columns.evenings(since),
             }
         )
         return table, since
+
+    def _catch_up(self, journal: Journal, first: int, last: int) -> Missed:
+        """Pay the overdue instalments whose day has come, where loan and current account are still open."""
+        accounts = self._accounts
+        paid = self._arrears.take_paid(first, last)
+        account = self._loans.account[paid.loan]
+        current = self._current[accounts.owner[account]]
+        can = np.minimum(accounts.closed[account], accounts.closed[current]) > paid.pays_on
+        paid, account, current = paid[can], account[can], current[can]
+        journal.post(account, paid.pays_on, paid.cents, TYPE["loan_payment"])
+        journal.post(current, paid.pays_on, -paid.cents, TYPE["loan_payment"])
+        return paid
 
     def _purse(self, first: int, last: int) -> Array:
         """The account that larger sums leave: the savings account, else the current one, else -1."""

@@ -63,9 +63,9 @@ def risk_questionnaires(parameters: Parameters, customers: Customers, truth: Pla
     """The `risk_questionnaires` file and the day on which each row was known."""
     rng = parameters.generator("questionnaires")
     customer, day = _moments(parameters, rng, customers, truth, QUESTIONNAIRES_A_YEAR)
-    age = customers.age(parameters.first_day)[customer]
+    age, latent = customers.age(parameters.first_day)[customer], customers.appetite[customer]
     years = np.minimum(rng.poisson(np.clip((age - 22) / 6, 0, 8)), 40)
-    appetite = np.clip(np.rint(2.2 - (age - 40) / 25 + years * 0.08 + rng.normal(0, 0.9, len(day))), 0, 4)
+    appetite = np.clip(np.rint(latent + rng.normal(0, 0.4, len(day))), 0, 4)
     table = pa.table(
         {
             "questionnaire_id": columns.identifiers("Q", np.arange(1, len(day) + 1), 8),

@@ -48,8 +48,6 @@ class Segment:
     educations: tuple[float, ...] = (1, 0, 0, 0)
 
 
-# The turnovers are set such that 20 % of open personal customers reach 100,000 CNY in a trailing year and
-# 40 % lie between 50,000 and that, as measured in the files: what chance and short tenure add is in them.
 SEGMENTS = (
     Segment(
         "young_digital", 0.25, 0.45, city_tiers=(5, 3, 2), digital=0.8,
