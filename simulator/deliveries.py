@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
@@ -31,6 +32,8 @@ class Deliveries:
         self._folder = folder
         self._days = np.array([day_number(day) for day in parameters.delivery_dates])
         self._dirt = Dirt(parameters)
+        # Rows written so far, by entity.
+        self.rows: Counter[str] = Counter()
         self._files = EntityFiles(
             [self._folder_of(day) for day in parameters.delivery_dates], parameters.format
         )
@@ -95,7 +98,9 @@ class Deliveries:
         return self._dirt.planted()
 
     def _write(self, delivery: int, entity: str, rows: pa.Table) -> None:
-        self._files.write(delivery, entity, self._dirt.soil(delivery, entity, rows))
+        soiled = self._dirt.soil(delivery, entity, rows)
+        self.rows[entity] += len(soiled)
+        self._files.write(delivery, entity, soiled)
 
     def _skipped(self, known: Days) -> int:
         """How many rows were known on the skipped day or since the delivery before it."""

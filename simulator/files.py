@@ -25,7 +25,7 @@ class EntityFiles:
     def __init__(self, folders: list[Path], file_format: Literal["parquet", "csv"]) -> None:
         self._folders = folders
         self._format = file_format
-        self._writers: dict[tuple[int, str], pq.ParquetWriter | pa_csv.CSVWriter] = {}
+        self._writers: dict[tuple[int, str], pq.ParquetWriter | CsvWriter] = {}
         self._waiting: dict[tuple[int, str], list[pa.Table]] = {}
         for folder in folders:
             folder.mkdir(parents=True)
@@ -52,18 +52,44 @@ class EntityFiles:
         rows = pa.concat_tables(self._waiting.pop(key))
         if key not in self._writers:
             self._writers[key] = self._open(*key, rows.schema)
-        writer = self._writers[key]
-        if isinstance(writer, pq.ParquetWriter):
-            writer.write_table(rows, row_group_size=ROWS_OF_A_GROUP)
-        else:
-            writer.write_table(rows)
+        self._writers[key].write_table(rows, ROWS_OF_A_GROUP)
 
-    def _open(self, delivery: int, entity: str, schema: pa.Schema) -> pq.ParquetWriter | pa_csv.CSVWriter:
+    def _open(self, delivery: int, entity: str, schema: pa.Schema) -> pq.ParquetWriter | CsvWriter:
         path = self._folders[delivery] / f"{entity}.{self._format}"
         if self._format == "csv":
-            return pa_csv.CSVWriter(path, schema, write_options=pa_csv.WriteOptions(quoting_style="needed"))
+            return CsvWriter(path)
         repeating = [name for name in schema.names if name not in RARELY_REPEATED]
         return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeating)
+
+
+class CsvWriter:
+    """A CSV file in UTF-8 with a header: dates ISO, decimals plain, booleans true and false, nulls empty."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("wb")
+
+    def write_table(self, rows: pa.Table, rows_at_once: int) -> None:
+        """Add rows."""
+        for start in range(0, max(len(rows), 1), rows_at_once):
+            self._stream.write(_csv(rows.slice(start, rows_at_once), has_header=self._stream.tell() == 0))
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._stream.close()
+
+
+def _csv(rows: pa.Table, has_header: bool) -> pa.Buffer:
+    # Without quotes where no value needs them: a tenth less to write, and several times faster to read.
+    for quoting in ("none", "needed"):
+        stream = pa.BufferOutputStream()
+        options = pa_csv.WriteOptions(include_header=has_header, quoting_style=quoting, quoting_header="none")
+        try:
+            pa_csv.write_csv(rows, stream, options)
+            break
+        except pa.ArrowInvalid:
+            if quoting == "needed":
+                raise
+    return stream.getvalue()
 
 
 def write_badly_encoded(folder: Path) -> int:

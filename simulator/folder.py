@@ -1,14 +1,17 @@
-"""The output folder: filled whole or not at all, and recognised when it is filled already."""
+"""The folders of deliveries and truth: filled whole or not at all, recognised when filled already."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import tempfile
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -18,62 +21,118 @@ from simulator.files import file_hashes
 from simulator.parameters import SIMULATOR_VERSION, Parameters
 
 # Ingest looks at dated folders and entity files only, so this one lies beside them unseen.
-MANIFEST = "_demo.json"
+MANIFEST = "_bank.json"
+PLANTED_FAULTS = "planted_faults.parquet"
 
 
 class FolderError(Exception):
-    """The output folder cannot be used; the message says why and what to do."""
+    """An output folder cannot be used; the message says why and what to do."""
 
 
-def fill(out: Path, parameters: Parameters) -> str:
-    """Write the deliveries to `out` unless they are there; returns a line on it. Raises FolderError."""
+def fill(out: Path, truth: Path, parameters: Parameters) -> str:
+    """Write the deliveries to `out` and what was planted to `truth`, unless they are there.
+
+    Returns a line on it. Raises FolderError.
+    """
     wanted = {**asdict(parameters), "end": parameters.end.isoformat(), "version": SIMULATOR_VERSION}
-    if out.exists() and not out.is_dir():
-        raise FolderError(f"{out} is a file; give a folder with --out")
+    for folder, option in ((out, "--out"), (truth, "--truth")):
+        if folder.exists() and not folder.is_dir():
+            raise FolderError(f"{folder} is a file; give a folder with {option}")
+    if _are_nested(out.resolve(), truth.resolve()):
+        raise FolderError(f"{truth} and {out} lie within each other; give another folder with --truth")
     if (out / MANIFEST).is_file():
         _check_same(out, wanted)
-        return f"The demo bank is already in {out}"
-    if out.is_dir() and any(out.iterdir()):
-        raise FolderError(f"{out} holds other files; give an empty or a new folder with --out")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the folder, so that the renaming stays on one file system.
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        if not (truth / MANIFEST).is_file():
+            raise FolderError(
+                f"{out} holds this bank, but {truth} not its truth; "
+                "give its folder with --truth, or remove both to have them made anew"
+            )
+        _check_same(truth, wanted)
+        return f"The bank is already in {out}, its truth in {truth}"
+    _check_free(out, "--out")
+    # A run that broke off between the two renamings leaves the truth alone: it is made anew.
+    is_left_over = (truth / MANIFEST).is_file() and _parameters_of(truth) == wanted
+    if not is_left_over:
+        _check_free(truth, "--truth")
+    partial_out, partial_truth = _partial(out), _partial(truth)
     try:
-        transactions = _simulate(parameters, partial)
-        manifest = {"parameters": wanted, "sha256": file_hashes(partial)}
-        (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        partial.chmod(0o755)
-        partial.replace(out)
+        counts, faults = _simulate(parameters, partial_out, partial_truth)
+        for partial in (partial_out, partial_truth):
+            manifest = {"parameters": wanted, "faults": faults, "sha256": file_hashes(partial)}
+            (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            partial.chmod(0o755)
+        if is_left_over:
+            shutil.rmtree(truth)
+        # Truth first: deliveries that stand have their truth.
+        partial_truth.replace(truth)
+        partial_out.replace(out)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        for partial in (partial_out, partial_truth):
+            shutil.rmtree(partial, ignore_errors=True)
         raise
-    return (
-        f"Made a demo bank of {parameters.customers:,} customers and {transactions:,} transactions in {out}"
-    )
+    return _summary(counts, faults, out, truth)
 
 
-def _simulate(parameters: Parameters, folder: Path) -> int:
+def _are_nested(one: Path, other: Path) -> bool:
+    return one == other or one in other.parents or other in one.parents
+
+
+def _check_free(folder: Path, option: str) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        raise FolderError(f"{folder} holds other files; give an empty or a new folder with {option}")
+
+
+def _partial(folder: Path) -> Path:
+    """A temporary folder beside another, so that the renaming stays on one file system."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+
+
+def _simulate(parameters: Parameters, out: Path, truth: Path) -> tuple[Counter[str], dict[str, int]]:
+    """Rows by entity, and how many rows each kind of fault touched."""
     console = Console(stderr=True)
     progress = Progress(
-        TextColumn("Demo bank"), BarColumn(), MofNCompleteColumn(), TextColumn("months"), TimeElapsedColumn(),
+        TextColumn("Synthetic bank"), BarColumn(), MofNCompleteColumn(), TextColumn("months"),
+        TextColumn("{task.fields[transactions]:,} transactions"), TimeElapsedColumn(),
         console=console, disable=not console.is_terminal,
     )  # fmt: skip
-    transactions = 0
     with progress:
-        task = progress.add_task("months", total=parameters.months)
+        task = progress.add_task("months", total=parameters.months, transactions=0)
+        transactions = 0
 
         def on_month(rows: int) -> None:
             nonlocal transactions
             transactions += rows
-            progress.advance(task)
+            progress.update(task, advance=1, transactions=transactions)
 
-        write_bank(make_bank(parameters), Deliveries(parameters, folder), on_month)
-    return transactions
+        deliveries = Deliveries(parameters, out)
+        write_bank(make_bank(parameters), deliveries, on_month)
+    planted = deliveries.planted_faults()
+    pq.write_table(planted, truth / PLANTED_FAULTS, compression="zstd")
+    return deliveries.rows, _totals(planted)
 
 
-def _check_same(out: Path, wanted: dict[str, Any]) -> None:
-    manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    found = manifest["parameters"]
+def _totals(planted: pa.Table) -> dict[str, int]:
+    totals = planted.group_by("fault").aggregate([("rows", "sum")]).sort_by("fault")
+    return dict(zip(totals["fault"].to_pylist(), totals["rows_sum"].to_pylist(), strict=True))
+
+
+def _summary(rows: Counter[str], faults: dict[str, int], out: Path, truth: Path) -> str:
+    planted = f", {sum(faults.values()):,} rows with planted faults" if faults else ""
+    return (
+        f"Made a bank of {rows['customers']:,} customer rows, {rows['accounts']:,} account rows and "
+        f"{rows['transactions']:,} transactions{planted} in {out}, its truth in {truth}"
+    )
+
+
+def _parameters_of(folder: Path) -> dict[str, Any]:
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    parameters: dict[str, Any] = manifest["parameters"]
+    return parameters
+
+
+def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
+    found = _parameters_of(folder)
     if found != wanted:
         differing = [
             f"{name} {found.get(name)} instead of {value}"
@@ -81,16 +140,14 @@ def _check_same(out: Path, wanted: dict[str, Any]) -> None:
             if found.get(name) != value
         ]
         raise FolderError(
-            f"{out} holds another demo bank ({', '.join(differing)}); "
-            "give another folder with --out or remove this one"
+            f"{folder} holds another bank ({', '.join(differing)}); "
+            "give other folders with --out and --truth, or remove this one"
         )
-    hashes = file_hashes(out)
-    if hashes != manifest["sha256"]:
-        changed = sorted(
-            {*hashes, *manifest["sha256"]}
-            - {name for name in hashes if hashes[name] == manifest["sha256"].get(name)}
-        )
+    hashes = file_hashes(folder)
+    made = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+    if hashes != made:
+        changed = sorted({*hashes, *made} - {name for name in hashes if hashes[name] == made.get(name)})
         raise FolderError(
-            f"{out} was changed after it was made ({', '.join(changed)}); "
+            f"{folder} was changed after it was made ({', '.join(changed)}); "
             "remove the folder to have it made anew"
         )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from simulator.bank import Bank, make_bank
-from simulator.folder import MANIFEST, fill
+from simulator.folder import fill
 from simulator.parameters import Parameters
 from simulator.schemas import SCHEMAS
 
@@ -22,13 +20,19 @@ BANK = Parameters(customers=5_000)
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulator") / "demo"
-    fill(folder, BANK)
+    fill(folder, truth_of(folder), BANK)
     return folder
 
 
 @pytest.fixture(scope="session")
-def demo_manifest(demo_folder: Path) -> dict[str, Any]:
-    return json.loads((demo_folder / MANIFEST).read_text(encoding="utf-8"))
+def truth_folder(demo_folder: Path) -> Path:
+    """What was planted into the bank of `demo_folder`."""
+    return truth_of(demo_folder)
+
+
+def truth_of(folder: Path) -> Path:
+    """Where the command puts the truth of a bank when it is not told otherwise."""
+    return folder.with_name(f"{folder.name}.truth")
 
 
 @pytest.fixture(scope="session")
