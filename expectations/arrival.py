@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import great_expectations.expectations as gxe
 
 from expectations.asset import WARN, Asset, Rule, between, every_row, in_set, named, not_null
+from expectations.keys import repeated_keys
 from warehouse import Warehouse, WarehouseError
 from warehouse.runs import Run
 
@@ -83,7 +84,7 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
             new_events(entity, EVENTS[entity], covered, currencies, source[0]["landing_lag_days"])
             for entity in present
         ),
-        *(new_keys(entity, EVENTS[entity], covered) for entity in present),
+        *(new_keys(wh, entity, EVENTS[entity], covered) for entity in present),
     ]
 
 
@@ -286,20 +287,11 @@ def new_events(entity: str, event: Event, covered: int, currencies: list[str], l
     )
 
 
-def new_keys(entity: str, event: Event, covered: int) -> Asset:
-    """How many keys came more than once among the new rows."""
+def new_keys(wh: Warehouse, entity: str, event: Event, covered: int) -> Asset:
+    """No key came more than once among the new rows."""
     return Asset(
         relation=f"raw.{entity}",
-        query=f"""
-        select count(*) as count_repeated_keys
-        from (
-            select count(*) as count_rows
-            from raw.{entity}
-            where batch_no > {covered}
-            group by {", ".join(event.key)}
-            having count(*) > 1
-        ) as repeated
-        """,
+        query=repeated_keys(wh, f"raw.{entity}", event.key, covered),
         expectations=(
             gxe.ExpectColumnValuesToBeInSet(
                 column="count_repeated_keys", value_set=[0], meta=named(f"{entity}_have_unique_keys")
