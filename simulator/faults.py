@@ -239,7 +239,8 @@ def _faults(name: str, entity: Entity) -> tuple[Fault, ...]:
         for column in names:
             for value in values:
                 found.append(bad("wrong_type", "type", column, lambda rows: rows, text={column: value}))
-    return (*found, *_CARRIED.get(name, ()))
+    # First, for those who are planted least are taken in this order.
+    return (*_CARRIED.get(name, ()), *found)
 
 
 def _orphan(name: str, parent: str) -> Fault:
