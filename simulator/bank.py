@@ -52,7 +52,7 @@ def make_bank(parameters: Parameters) -> Bank:
     turnover = draw_turnover(parameters, customers)
     extras = choose_extras(parameters, customers, turnover)
     intended = intend_accounts(parameters, customers, extras)
-    truth = make_plan(parameters, customers, turnover, 1 + extras.sum(axis=1))
+    truth = make_plan(parameters, customers, turnover, intended)
     accounts = open_accounts(parameters, truth, intended)
     loans = grant_loans(parameters, accounts)
     habits = make_habits(parameters, customers, truth, accounts, loans)
@@ -91,9 +91,8 @@ def _write_relationship(bank: Bank, deliveries: Deliveries) -> None:
     deliveries.add("risk_questionnaires", *relationship.risk_questionnaires(*who))
     deliveries.add("satisfaction_surveys", *relationship.satisfaction_surveys(*who))
     deliveries.add("interactions", *relationship.interactions(*who))
-    table, starts = relationship.campaigns(bank.parameters)
-    deliveries.add("campaigns", table, starts)
-    deliveries.add("campaign_contacts", *relationship.campaign_contacts(*who, starts))
+    deliveries.add("campaigns", *relationship.campaigns(bank.parameters, bank.truth.contacts.starts))
+    deliveries.add("campaign_contacts", *relationship.campaign_contacts(bank.parameters, bank.truth))
 
 
 def _write_versions(bank: Bank, deliveries: Deliveries) -> None:

@@ -19,7 +19,7 @@ from simulator.portfolio import Accounts, Loans
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 
-SPREAD_OF_AMOUNTS = 0.8
+SPREAD_OF_AMOUNTS = 0.65
 # How large a card payment, a cash withdrawal and a transfer are beside each other.
 SIZE_BY_SPENDING = np.array([0.75, 0.9, 1.5])
 # Days of the month with their weights: employers pay on few days, rents and orders fall at its start.

@@ -15,11 +15,13 @@ import pyarrow as pa
 from simulator import channels, columns
 from simulator.arrears import Arrears, Missed
 from simulator.calendar import NEVER, is_month_end, is_public_holiday
+from simulator.engagement import ACTIVITY, BALANCE
 from simulator.habits import SIZE_BY_SPENDING, SPREAD_OF_AMOUNTS, Habits
 from simulator.journal import CHANNEL, TYPE, Journal, Postings, by_day
+from simulator.leaving import CUSTOMER_REQUEST, DRAIN, DRAIN_PARTS, MATURED, SILENCE
 from simulator.parameters import Parameters
 from simulator.people import Customers
-from simulator.plan import CUSTOMER_REQUEST, DRAIN, MATURED, STAYS, Plan
+from simulator.plan import Plan
 from simulator.portfolio import Accounts, Loans, account_ids, currencies, loan_ids
 from simulator.rhythm import day_weights
 
@@ -27,9 +29,11 @@ Array = npt.NDArray[Any]
 
 REVERSED_CARD_PAYMENTS = 0.006
 LARGE_PURCHASES_A_MONTH = 0.006
-OPENING_SHARE = 0.4
+OPENING_SHARE = 0.7
+# How strongly spending brings the balance back to the usual. Weaker, and the chance of a few large amounts
+# would look like a drain in a third of all "drains".
+MOOD_EXPONENT, MOST_MOOD_RATIO = 1.6, 1.8
 CURRENT_MONTHS = 2.0
-MOST_DRAIN_PARTS = 6
 
 
 @dataclass
@@ -74,18 +78,15 @@ class Ledger:
                 "takings",
                 "wages",
                 "loans",
-                "leaving",
+                "engagement",
+                "last acts",
                 "purchases",
                 "dollars",
             )
         }
-        rng = self._rng["leaving"]
-        self._drain_parts = rng.integers(3, MOST_DRAIN_PARTS + 1, size)
-        self._drain_span = rng.integers(14, 43, size)
         self._drain_cents = np.zeros((size, 2), dtype=np.int64)
-        # What a customer usually keeps, and what it was when leaving began; both in cents.
+        # What a customer usually keeps when settled, in cents.
         self._target = truth.balance * 100
-        self._former = np.full(size, np.nan)
         self.balance = np.zeros(len(accounts), dtype=np.int64)
 
     def carry_forward(self, day: int) -> Postings:
@@ -94,7 +95,8 @@ class Ledger:
         is_open = accounts.opened < first
         cents = np.where(self._funded, accounts.principal_cents, 0)
         rng = self._rng["opening"]
-        liquid = np.rint(self._target * rng.lognormal(0, 0.2, len(self._everyone))).astype(np.int64)
+        usual = self._target * self._kept_share(day)
+        liquid = np.rint(usual * rng.lognormal(0, 0.12, len(usual))).astype(np.int64)
         has_savings = (self._savings >= 0) & is_open[self._savings]
         kept_current = np.minimum(
             liquid, np.rint(CURRENT_MONTHS * self._habits.spending_month).astype(np.int64)
@@ -109,7 +111,6 @@ class Ledger:
     def post_month(self, first: int, last: int) -> Month:
         """Post everything between two day numbers of one calendar month, both included."""
         journal = Journal()
-        self._remember_former_balances(last)
         self._open_accounts(journal, first, last)
         ratio = self._spending_mood(first)
         self._spend(journal, first, last, ratio)
@@ -118,7 +119,9 @@ class Ledger:
         self._settle_cards(journal, first, last)
         self._move_dollars(journal, first, last)
         instalments, known = self._pay_instalments(journal, first, last)
-        self._fade_and_drain(journal, first, last)
+        self._follow_engagement(journal, first, last)
+        self._drain(journal, first, last)
+        self._act_for_the_last_time(journal, first, last)
         self._buy_something_large(journal, first, last)
         if is_month_end(last):
             self._pay_interest(journal, first, last)
@@ -168,11 +171,6 @@ class Ledger:
         savings = np.where(self._savings >= 0, self.balance[self._savings], 0)
         return self.balance[self._current] + savings
 
-    def _remember_former_balances(self, last: int) -> None:
-        truth = self._truth
-        begins = (np.minimum(truth.fades_from, truth.left) <= last) & np.isnan(self._former)
-        self._former[begins] = self._liquid()[begins]
-
     def _open_accounts(self, journal: Journal, first: int, last: int) -> None:
         accounts = self._accounts
         is_new = (accounts.opened >= first) & (accounts.opened <= last)
@@ -195,8 +193,8 @@ class Ledger:
     def _spending_mood(self, first: int) -> npt.NDArray[np.float64]:
         """Above their usual balance people spend more, below it less, so that it comes back to the usual."""
         is_new = self._customers.opened >= first
-        ratio = np.where(is_new, OPENING_SHARE, self._liquid() / self._target)
-        return np.clip(ratio, 0, 1.6) ** 0.7
+        ratio = np.where(is_new, OPENING_SHARE, self._liquid() / (self._target * self._kept_share(first)))
+        return np.clip(ratio, 0, MOST_MOOD_RATIO) ** MOOD_EXPONENT
 
     def _happens(
         self, rng: np.random.Generator, counts: npt.NDArray[np.float64], first: int, last: int
@@ -285,7 +283,13 @@ class Ledger:
     def _pay_wages_and_orders(self, journal: Journal, first: int, last: int) -> None:
         habits, rng = self._habits, self._rng["wages"]
         opened, closed = self._customers.opened, self._accounts.closed[self._current]
-        wage = habits.wage_cents * (1 + 0.02 * rng.normal(size=len(self._everyone)))
+        # Who cools lets come in as much less as he spends less, so that the balance follows the plan.
+        less = 1 - ACTIVITY[self._truth.stage(self._everyone, np.full(len(opened), first))]
+        takings_month = habits.taking_count * habits.taking_size
+        wage = np.maximum(habits.wage_cents - less * (habits.spending_month - takings_month), 0)
+        # Nobody who lives on takings is paid a wage for their falling short.
+        wage = np.where(habits.wage_cents > 0, wage, 0.0)
+        wage *= 1 + 0.02 * rng.normal(size=len(self._everyone))
         wage_kind = np.where(habits.is_pension, TYPE["pension"], TYPE["salary"])
         # Credits from outside and the customer's orders, each on its own day of the month.
         regular = (
@@ -395,29 +399,40 @@ class Ledger:
         cents = np.rint(np.maximum(self.balance[purse], 0) * share / 10_000).astype(np.int64) * 10_000
         journal.post(purse, day, -cents, TYPE["transfer_out"], CHANNEL["mobile"], is_initiated=True)
 
-    def _fade_and_drain(self, journal: Journal, first: int, last: int) -> None:
-        truth, rng = self._truth, self._rng["leaving"]
-        size = len(self._everyone)
-        share, when = rng.uniform(0.06, 0.14, size), rng.random(size)
-        purse = self._purse(first, last)
-        begin, end = np.maximum(truth.fades_from, first), np.minimum(truth.left - 1, last)
-        # In the month of a drain its transfers are all that leaves.
-        drains_now = (truth.form == DRAIN) & (truth.left <= last)
-        fading = np.flatnonzero((begin <= end) & (purse >= 0) & ~drains_now)
-        day = begin + (when * (end - begin + 1)).astype(np.int64)
-        self._move_out(journal, purse[fading], day[fading], share[fading])
+    def _kept_share(self, day: int) -> npt.NDArray[np.float64]:
+        """The share of the usual balance that customers keep in their stage of engagement on a day."""
+        share = BALANCE[self._truth.stage(self._everyone, np.full(len(self._everyone), day))]
+        return np.where((self._truth.form == DRAIN) & (self._truth.left <= day), 1.0, share)
 
+    def _follow_engagement(self, journal: Journal, first: int, last: int) -> None:
+        """Who cools keeps a part of the balance elsewhere, who recovers brings it back.
+
+        One standing order a step: an act of the customer would hide the drop of activity that goes with it.
+        """
+        truth, rng = self._truth, self._rng["engagement"]
+        size = len(self._everyone)
+        day = rng.integers(first, last + 1, size)
+        purse = self._purse(first, last)
+        stays = (truth.left > last) | ((truth.form == SILENCE) & (day < truth.left))
+        change = self._kept_share(first) / self._kept_share(first - 1) - 1
+        moving = np.flatnonzero((change != 0) & (purse >= 0) & stays)
+        purse, day = purse[moving], day[moving]
+        amount = np.maximum(self._liquid()[moving], 0) * change[moving]
+        amount = np.maximum(amount, -np.maximum(self.balance[purse], 0))
+        cents = np.rint(amount / 10_000).astype(np.int64) * 10_000
+        journal.post(purse, day, cents, TYPE["standing_order"])
+
+    def _drain(self, journal: Journal, first: int, last: int) -> None:
+        truth = self._truth
         starts = np.flatnonzero((truth.form == DRAIN) & (truth.left >= first) & (truth.left <= last))
-        liquid, kept = self._liquid()[starts], truth.kept_share[starts] * self._former[starts]
-        # At least a third goes, also when much has gone already in fading.
-        leaving_share = np.clip(1 - kept / np.maximum(liquid, 1), 0.33, 0.9) / self._drain_parts[starts]
+        liquid, kept = self._liquid()[starts], truth.kept_share[starts]
         for column, account in enumerate((self._current, self._savings)):
             held = np.where(account[starts] >= 0, np.maximum(self.balance[account[starts]], 0), 0)
-            self._drain_cents[starts, column] = np.rint(held * leaving_share).astype(np.int64)
-        self._target[starts] = np.maximum(kept, 10_000)
-        for part in range(MOST_DRAIN_PARTS):
-            day = truth.left + part * self._drain_span // self._drain_parts
-            moving = (truth.form == DRAIN) & (part < self._drain_parts) & (day >= first) & (day <= last)
+            self._drain_cents[starts, column] = np.rint(held * (1 - kept) / truth.drain_parts[starts])
+        self._target[starts] = np.maximum(kept * liquid, 10_000)
+        for part in range(DRAIN_PARTS[1]):
+            day = truth.left + part * truth.drain_span // truth.drain_parts
+            moving = (truth.form == DRAIN) & (part < truth.drain_parts) & (day >= first) & (day <= last)
             for column, account in enumerate((self._current, self._savings)):
                 rows = np.flatnonzero(moving & (account >= 0))
                 journal.post(
@@ -425,12 +440,23 @@ class Ledger:
                     CHANNEL["mobile"], is_initiated=True,
                 )  # fmt: skip
 
+    def _act_for_the_last_time(self, journal: Journal, first: int, last: int) -> None:
+        """Who falls silent acts on the day before, so that silence begins on the planned day."""
+        truth, habits, rng = self._truth, self._habits, self._rng["last acts"]
+        day = truth.left - 1
+        rows = np.flatnonzero((truth.form == SILENCE) & (day >= first) & (day <= last))
+        size = habits.spending_size[rows] * SIZE_BY_SPENDING[0] * _spread(rng, len(rows))
+        cents = np.maximum(np.rint(size), 1).astype(np.int64)
+        journal.post(
+            self._current[rows], day[rows], -cents, TYPE["card_payment"], CHANNEL["pos"], is_initiated=True
+        )
+
     def _buy_something_large(self, journal: Journal, first: int, last: int) -> None:
         rng = self._rng["purchases"]
         size = len(self._everyone)
         share, day = rng.uniform(0.1, 0.25, size), rng.integers(first, last + 1, size)
         purse = self._purse(first, last)
-        buys = (rng.random(size) < LARGE_PURCHASES_A_MONTH) & (purse >= 0) & (self._truth.form == STAYS)
+        buys = (rng.random(size) < LARGE_PURCHASES_A_MONTH) & (purse >= 0) & (self._truth.left > last)
         self._move_out(journal, purse[buys], day[buys], share[buys])
 
     def _pay_interest(self, journal: Journal, first: int, last: int) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from simulator import columns, market, plan
+from simulator import columns, leaving, market
 from simulator.calendar import NEVER, Days, add_months
 from simulator.holdings import Intended
 from simulator.parameters import Parameters
 from simulator.people import SEGMENTS as SEGMENT_NAMES
 from simulator.people import Customers, customer_ids
+from simulator.plan import Plan
 from simulator.segments import SEGMENTS
 
 Array = npt.NDArray[Any]
@@ -142,7 +143,7 @@ class Accounts:
                 "opened_on": columns.dates(self.opened[rows]),
                 "closed_on": columns.dates(closed),
                 "closure_reason": columns.labels(
-                    plan.REASONS, np.where(closed < NEVER, self.reason[rows], -1)
+                    leaving.REASONS, np.where(closed < NEVER, self.reason[rows], -1)
                 ),
                 "maturity_on": columns.dates(self.maturity(known_on)[rows]),
                 "valid_from": columns.dates(valid_from),
@@ -313,7 +314,7 @@ def intend_accounts(parameters: Parameters, customers: Customers, extras: Array)
     )
 
 
-def open_accounts(parameters: Parameters, truth: plan.Plan, intended: Intended) -> Accounts:
+def open_accounts(parameters: Parameters, truth: Plan, intended: Intended) -> Accounts:
     """Open, roll over and close every account that the bank ever has until the last day."""
     rng = parameters.generator("account endings")
     last = parameters.last_day
@@ -326,11 +327,11 @@ def open_accounts(parameters: Parameters, truth: plan.Plan, intended: Intended) 
     is_loan = _is(kind, "housing_loan") | _is(kind, "consumer_loan")
     # Who drains keeps the current and savings accounts open and gives up everything else within three weeks.
     is_liquid = (kind == 0) | _is(kind, "savings")
-    given_up = np.where(truth.form == plan.DRAIN, truth.left, NEVER)[owner] + rng.integers(0, 21, size)
-    leaving = np.minimum(truth.closes[owner], np.where(is_liquid, NEVER, given_up))
-    closed = np.minimum(matured, leaving)
+    given_up = np.where(truth.form == leaving.DRAIN, truth.left, NEVER)[owner] + rng.integers(0, 21, size)
+    ended = np.minimum(truth.closes[owner], np.where(is_liquid, NEVER, given_up))
+    closed = np.minimum(matured, ended)
     closed = np.where(closed <= last, closed, NEVER)
-    reason = np.where(matured <= leaving, plan.MATURED, truth.reason[owner])
+    reason = np.where(matured <= ended, leaving.MATURED, truth.reason[owner])
 
     liquid = truth.balance[owner]
     amount = np.select(
@@ -394,14 +395,12 @@ def issue_cards(parameters: Parameters, customers: Customers, accounts: Accounts
     )
 
 
-def name_holders(
-    parameters: Parameters, customers: Customers, truth: plan.Plan, accounts: Accounts
-) -> Holders:
+def name_holders(parameters: Parameters, customers: Customers, truth: Plan, accounts: Accounts) -> Holders:
     """Every account's owner, and for a few current accounts a second holder, a customer as well."""
     rng = parameters.generator("holders")
     current = np.flatnonzero(accounts.of_family("current"))
     # A customer who closes everything must not live on as somebody else's joint holder.
-    chosen = (rng.random(len(customers)) < OTHER_HOLDERS_SHARE) & (truth.form != plan.CLOSURE)
+    chosen = (rng.random(len(customers)) < OTHER_HOLDERS_SHARE) & (truth.form != leaving.CLOSURE)
     second = np.flatnonzero(chosen)
     account = current[(second + rng.integers(1, len(customers), len(second))) % len(customers)]
     since = np.maximum(accounts.opened[account], customers.opened[second])
@@ -427,8 +426,8 @@ def _terms_kept(rng: np.random.Generator, parameters: Parameters, opened: Days, 
         decides = renews & (matures <= parameters.last_day)
         if not decides.any():
             return terms
-        leaving = LEFT_AT_MATURITY + LEFT_FOR_A_POINT * 100 * rates.gap_on(matures)
-        renews &= ~decides | (rng.random(len(opened)) >= leaving)
+        not_renewed = LEFT_AT_MATURITY + LEFT_FOR_A_POINT * 100 * rates.gap_on(matures)
+        renews &= ~decides | (rng.random(len(opened)) >= not_renewed)
         terms += decides & renews
 
 

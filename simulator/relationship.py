@@ -9,42 +9,39 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from simulator import columns, market
-from simulator.calendar import NEVER, Days, add_months
+from simulator.calendar import NEVER, Days
+from simulator.engagement import COMPLAINT_MONTHS
 from simulator.parameters import Parameters
 from simulator.people import Customers, customer_ids
-from simulator.plan import STAYS, Plan
+from simulator.plan import Plan
 
 Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
 Event = tuple[pa.Table, Days]
 
 APPETITES = ("conservative", "steady", "balanced", "growth", "aggressive")
 QUESTIONNAIRES_A_YEAR = 0.35
 SURVEYS_A_YEAR = 0.30
-# Scores 1 to 5: 86 % of the settled and 40 % of those about to leave are in the upper two.
-SETTLED_SCORES = (0.02, 0.04, 0.08, 0.40, 0.46)
-LEAVING_SCORES = (0.14, 0.20, 0.26, 0.27, 0.13)
+# Scores 1 to 5: of the content 91 % and of the discontented 40 % choose the upper two.
+CONTENT_SCORES = (0.02, 0.02, 0.05, 0.42, 0.49)
+DISCONTENTED_SCORES = (0.14, 0.20, 0.26, 0.27, 0.13)
+# The chance of discontent by stage of engagement, and what a complaint in the last months adds.
+DISCONTENT = np.array([0.0, 0.25, 0.45, 0.65, 0.80])
+DISCONTENT_AFTER_COMPLAINT = 0.5
 SURVEY_CHANNELS = ("mobile", "web", "phone", "branch")
 
 INTERACTIONS = ("inquiry", "complaint", "service")
-INTERACTIONS_A_YEAR = (0.5, 0.12, 0.4)
-COMPLAINTS_WHEN_LEAVING = 7
+INQUIRY, COMPLAINT, SERVICE = 0, 1, 2
+INQUIRIES_A_YEAR, SERVICES_A_YEAR = 0.5, 0.4
 TOPICS = ("fees", "card", "transfer", "loan", "deposit_rates", "mobile_app", "staff")
 INTERACTION_CHANNELS = ("phone", "mobile", "branch", "web")
 
 OBJECTIVES = ("retention", "cross_sell", "activation")
 OFFERS = ("deposit rate bonus", "fee waiver for six months", "card cashback")
-CONTACTED_SHARE = 0.12
-TREATED_SHARE = 0.7
 RESPONSE_KNOWN_AFTER = 7
 CAMPAIGN_DAYS = 30
 RESPONSES = ("none", "opened", "accepted", "declined")
 CONTACT_CHANNELS = ("mobile", "phone", "web")
-
-
-def is_leaving(truth: Plan, customers: Array, days: Days) -> npt.NDArray[np.bool_]:
-    """Whether customers are on their way out on a day, or already gone quietly; shape (n,)."""
-    begins = np.minimum(truth.fades_from, truth.left)[customers]
-    return (truth.form[customers] != STAYS) & (days >= begins)
 
 
 def _moments(
@@ -82,14 +79,15 @@ def satisfaction_surveys(parameters: Parameters, customers: Customers, truth: Pl
     """The `satisfaction_surveys` file and the day on which each row was known."""
     rng = parameters.generator("surveys")
     customer, day = _moments(parameters, rng, customers, truth, SURVEYS_A_YEAR)
-    settled = columns.draw(rng, SETTLED_SCORES, len(day))
-    leaving = columns.draw(rng, LEAVING_SCORES, len(day))
+    content = columns.draw(rng, CONTENT_SCORES, len(day))
+    discontented = columns.draw(rng, DISCONTENTED_SCORES, len(day))
+    is_discontented = rng.random(len(day)) < _discontent(truth, customer, day)
     table = pa.table(
         {
             "survey_id": columns.identifiers("S", np.arange(1, len(day) + 1), 8),
             "customer_id": customer_ids(customer),
             "answered_on": columns.dates(day),
-            "score": columns.integers(1 + np.where(is_leaving(truth, customer, day), leaving, settled)),
+            "score": columns.integers(1 + np.where(is_discontented, discontented, content)),
             "channel": columns.labels(SURVEY_CHANNELS, columns.draw(rng, (5, 2, 2, 1), len(day))),
         }
     )
@@ -99,17 +97,20 @@ def satisfaction_surveys(parameters: Parameters, customers: Customers, truth: Pl
 def interactions(parameters: Parameters, customers: Customers, truth: Plan) -> Event:
     """The `interactions` file and the day from which each row holds."""
     rng = parameters.generator("interactions")
-    often = (INTERACTIONS_A_YEAR[0], INTERACTIONS_A_YEAR[1] * COMPLAINTS_WHEN_LEAVING, INTERACTIONS_A_YEAR[2])
-    customer, day = _moments(parameters, rng, customers, truth, sum(often))
-    kind = columns.draw(rng, often, len(day))
-    kept = (
-        (kind != 1) | is_leaving(truth, customer, day) | (rng.random(len(day)) < 1 / COMPLAINTS_WHEN_LEAVING)
-    )
-    customer, day, kind = customer[kept], day[kept], kind[kept]
+    customer, day = _moments(parameters, rng, customers, truth, INQUIRIES_A_YEAR + SERVICES_A_YEAR)
+    kind = np.where(columns.draw(rng, (INQUIRIES_A_YEAR, SERVICES_A_YEAR), len(day)) == 0, INQUIRY, SERVICE)
+    complainer, complained_on = truth.engaged.complainer, truth.engaged.complained_on
+    # Who is leaving complains no more.
+    heard = (complained_on < truth.left[complainer]) & (complained_on <= parameters.last_day)
+    customer = np.concatenate([customer, complainer[heard]])
+    day = np.concatenate([day, complained_on[heard]])
+    kind = np.concatenate([kind, np.full(heard.sum(), COMPLAINT)])
+    order = np.argsort(day, kind="stable")
+    customer, day, kind = customer[order], day[order], kind[order]
     size = len(day)
     answered = day + rng.geometric(0.6, size) - 1
-    resolved = answered + np.minimum(rng.geometric(np.where(kind == 1, 0.25, 0.5), size) - 1, 25)
-    is_open = rng.random(size) < np.where(kind == 1, 0.08, 0.02)
+    resolved = answered + np.minimum(rng.geometric(np.where(kind == COMPLAINT, 0.25, 0.5), size) - 1, 25)
+    is_open = rng.random(size) < np.where(kind == COMPLAINT, 0.08, 0.02)
     resolved = np.where(is_open, NEVER, resolved)
     channel, topic = columns.draw(rng, (4, 3, 2, 1), size), columns.draw(rng, (3, 2, 3, 1, 2, 3, 1), size)
     is_told = rng.random(size) < 0.9
@@ -136,10 +137,8 @@ def interactions(parameters: Parameters, customers: Customers, truth: Plan) -> E
     return table, since
 
 
-def campaigns(parameters: Parameters) -> Event:
-    """The `campaigns` file, one campaign a quarter from the second month, and the day each begins."""
-    starts = add_months(np.full(80, parameters.first_day), 1 + 3 * np.arange(80)) + 4
-    starts = starts[starts <= parameters.last_day]
+def campaigns(parameters: Parameters, starts: Days) -> Event:
+    """The `campaigns` file, one campaign a quarter, and the day each begins."""
     numbers = np.arange(len(starts))
     objective = numbers % len(OBJECTIVES)
     table = pa.table(
@@ -160,19 +159,12 @@ def campaigns(parameters: Parameters) -> Event:
     return table, starts
 
 
-def campaign_contacts(parameters: Parameters, customers: Customers, truth: Plan, starts: Days) -> Event:
-    """The `campaign_contacts` file of the campaigns beginning on `starts`, and the day of each row."""
-    rng = parameters.generator("contacts")
-    invited = rng.random((len(starts), len(customers))) < CONTACTED_SHARE
-    invited &= (
-        customers.is_marketing_allowed
-        & (customers.opened < starts[:, None])
-        & (truth.closes > starts[:, None] + CAMPAIGN_DAYS)
-    )
-    campaign, customer = np.nonzero(invited)
-    size = len(campaign)
-    day = starts[campaign] + rng.integers(0, 21, size)
-    is_control = rng.random(size) >= TREATED_SHARE
+def campaign_contacts(parameters: Parameters, truth: Plan) -> Event:
+    """The `campaign_contacts` file, and the day of each row."""
+    rng, contacts = parameters.generator("responses"), truth.contacts
+    reached = np.flatnonzero(is_reached(truth))
+    campaign, customer, day = contacts.campaign[reached], contacts.customer[reached], contacts.day[reached]
+    is_control, size = contacts.is_control[reached], len(reached)
     response = np.where(is_control, 0, columns.draw(rng, (0.68, 0.22, 0.06, 0.04), size))
     channel = np.where(is_control, -1, columns.draw(rng, (6, 3, 1), size))
     # Who was addressed is known at once, how they reacted a week later.
@@ -194,3 +186,16 @@ def campaign_contacts(parameters: Parameters, customers: Customers, truth: Plan,
         }
     )
     return table, since
+
+
+def is_reached(truth: Plan) -> npt.NDArray[np.bool_]:
+    """Which invitations become contacts: of those who have not closed their accounts; shape (contacts,)."""
+    return truth.closes[truth.contacts.customer] > truth.contacts.day
+
+
+def _discontent(truth: Plan, customer: Array, day: Days) -> Floats:
+    """The chance of discontent: by stage and complaints, certain for who has begun to leave; shape (n,)."""
+    month = np.searchsorted(truth.hazard.starts, day, side="right")
+    complained = truth.engaged.complaint_age[month, customer] < COMPLAINT_MONTHS
+    chance = DISCONTENT[truth.stage(customer, day)] + DISCONTENT_AFTER_COMPLAINT * complained
+    return np.where(day >= truth.left[customer], 1.0, np.minimum(chance, 1.0))
