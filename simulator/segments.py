@@ -56,7 +56,7 @@ SEGMENTS = (
     ),
     Segment(
         "family_builders", 0.32, 0.27, city_tiers=(3, 4, 3), digital=0.3,
-        turnover=(66_000, 0.42), balance_years=(1.1, 0.4), appetite=2.1, age=(38, 5.5, 26, 52),
+        turnover=(66_000, 0.38), balance_years=(1.1, 0.4), appetite=2.1, age=(38, 5.5, 26, 52),
         tenure_years=7, occupations=(40, 10, 9, 14, 9, 14, 4, 0, 0), educations=(5, 40, 43, 12),
     ),
     Segment(
@@ -66,12 +66,12 @@ SEGMENTS = (
     ),
     Segment(
         "traditional_seniors", 0.22, 0.09, city_tiers=(2, 3, 5), digital=-0.4,
-        turnover=(42_000, 0.42), balance_years=(2.0, 0.55), appetite=1.0, age=(67, 8, 52, 92),
+        turnover=(42_000, 0.38), balance_years=(2.0, 0.55), appetite=1.0, age=(67, 8, 52, 92),
         tenure_years=12, occupations=(50, 12, 10, 4, 6, 6, 12, 0, 0), educations=(32, 50, 15, 3),
     ),
     Segment(
         "entrepreneurs", 0.10, 0.12, city_tiers=(3, 4, 3), digital=0.5,
-        turnover=(88_000, 0.55), balance_years=(1.0, 0.4), appetite=2.8, age=(43, 9, 23, 70),
+        turnover=(86_000, 0.48), balance_years=(1.0, 0.4), appetite=2.8, age=(43, 9, 23, 70),
         tenure_years=6, occupations=(0, 0, 0, 0, 0, 10, 90, 0, 0), educations=(12, 48, 32, 8),
     ),
     Segment(
