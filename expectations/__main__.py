@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = Settings.from_environment()
         if arguments.command == "run":
             return run(settings, arguments.run, list(dict.fromkeys(arguments.suite)))
-        return record_dbt(settings, arguments.run, arguments.gate, arguments.results)
+        return record_dbt(settings, arguments.run, list(dict.fromkeys(arguments.gate)), arguments.results)
     except (WarehouseError, dbt_results.UnreadableResultsError) as error:
         print(f"expectations: {error}", file=sys.stderr)
         return 2
@@ -54,21 +53,23 @@ def run(settings: Settings, run_id: str, suites: list[str]) -> int:
     return 0 if is_open else 1
 
 
-def record_dbt(settings: Settings, run_id: str, gate: str, results_path: Path) -> int:
+def record_dbt(settings: Settings, run_id: str, gates: list[str], results_path: Path) -> int:
     """Record an invocation of dbt; always 0, since dbt's own exit code has already judged it."""
-    results = dbt_results.read(results_path)
+    found = dbt_results.read(results_path, gates)
     with open_warehouse(settings) as wh:
         judged = read_run(wh, run_id)
-        record(
-            wh,
-            results,
-            run_id=run_id,
-            as_of_date=judged.as_of_date,
-            tool="dbt",
-            gate=gate,
-            executed_at=utc_now(),
-        )
-    show(results, run_id=run_id, gate=gate)
+        for gate, results in found.items():
+            record(
+                wh,
+                results,
+                run_id=run_id,
+                as_of_date=judged.as_of_date,
+                tool="dbt",
+                gate=gate,
+                executed_at=utc_now(),
+            )
+    for gate, results in found.items():
+        show(results, run_id=run_id, gate=gate)
     return 0
 
 
@@ -92,10 +93,16 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--run", required=True, metavar="RUN_ID", help="a run_id of ops.runs")
 
     recording = commands.add_parser(
-        "record-dbt", help="record dbt's tests and failed models, of one invocation, under one gate"
+        "record-dbt", help="record dbt's tests and failed models, of one invocation, under its gates"
     )
     recording.add_argument("--run", required=True, metavar="RUN_ID", help="a run_id of ops.runs")
-    recording.add_argument("--gate", required=True, choices=GATES, help="the gate this invocation was")
+    recording.add_argument(
+        "--gate",
+        action="append",
+        required=True,
+        choices=GATES,
+        help="the gate this invocation was; facts and another where it built facts and what stands on them",
+    )
     recording.add_argument(
         "--results",
         required=True,
@@ -107,9 +114,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # All is closed and committed. An ordinary exit would tear Great Expectations down before DuckDB, whose
-    # binding then prints pages of "leaked" objects over the result.
-    os._exit(code)
+    sys.exit(main())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from expectations.results import TestResult
 
 TESTS = ("test", "unit_test")
+BEYOND_FACTS = ("models/intermediate/", "models/marts/")
 STATUSES = {
     "pass": "pass",
     "success": "pass",
@@ -25,11 +27,16 @@ class UnreadableResultsError(ValueError):
     """A file of dbt's is missing, no JSON, or not what dbt writes."""
 
 
-def read(results_path: Path) -> list[TestResult]:
-    """Every test of an invocation, and every model, seed or snapshot that failed.
+def read(results_path: Path, gates: Sequence[str]) -> dict[str, list[TestResult]]:
+    """Every test of an invocation, and every model, seed or snapshot that failed, by the gate it belongs to.
 
-    manifest.json is expected beside run_results.json. Raises UnreadableResultsError with what to do.
+    With several gates, of which `facts` is one, that gate takes what looks at seeds, staging and core alone,
+    and the other takes what looks further. manifest.json is expected beside run_results.json. Raises
+    UnreadableResultsError with what to do.
     """
+    further = [gate for gate in gates if gate != "facts"]
+    if len(gates) > 1 and len(further) != 1:
+        raise UnreadableResultsError(f"gates {', '.join(gates)}: give one gate, or facts and one other")
     outcomes = _json(results_path).get("results")
     nodes = _json(results_path.with_name("manifest.json"))
     if not isinstance(outcomes, list):
@@ -37,10 +44,15 @@ def read(results_path: Path) -> list[TestResult]:
             f"{results_path} holds no results; give the run_results.json of a `dbt build`"
         )
     known = {**nodes.get("nodes", {}), **nodes.get("unit_tests", {})}
-    found = [_result(outcome, known.get(outcome["unique_id"], {}), known) for outcome in outcomes]
-    return sorted(
-        (result for result in found if result), key=lambda result: (result.relation, result.test_name)
-    )
+    found: dict[str, list[TestResult]] = {gate: [] for gate in gates}
+    for outcome in outcomes:
+        node = known.get(outcome["unique_id"], {})
+        if result := _result(outcome, node, known):
+            gate = gates[0] if len(gates) == 1 else further[0] if _is_beyond_facts(node, known) else "facts"
+            found[gate].append(result)
+    for results in found.values():
+        results.sort(key=lambda result: (result.relation, result.test_name))
+    return found
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -73,6 +85,16 @@ def _result(outcome: dict[str, Any], node: dict[str, Any], known: dict[str, Any]
         failures=outcome.get("failures"),
         message="" if status == "pass" else _first_line(outcome.get("message")),
     )
+
+
+def _is_beyond_facts(node: dict[str, Any], known: dict[str, Any]) -> bool:
+    """Whether a node is, or tests, a model above core. A node that the manifest lacks counts as one."""
+    looked_at = [node]
+    if node.get("resource_type") in TESTS:
+        tested = [node.get("attached_node"), *node.get("depends_on", {}).get("nodes", [])]
+        looked_at = [known[name] for name in tested if name in known]
+    paths = [str(each.get("original_file_path", BEYOND_FACTS[0])) for each in looked_at]
+    return any(path.startswith(BEYOND_FACTS) for path in paths)
 
 
 def _relation(node: dict[str, Any], known: dict[str, Any]) -> str:

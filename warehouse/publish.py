@@ -20,6 +20,12 @@ PUBLIC_MARTS = (
     SCORES,
     "fct_kpis",
 )
+# What has to have recorded a result before a run of a kind may be published: gate and tool.
+HISTORY_GATES = (("arrival", "expectation"), ("facts", "dbt"), ("marts", "dbt"), ("marts", "expectation"))
+REQUIRED_GATES = {
+    "bootstrap": HISTORY_GATES,
+    "daily": (*HISTORY_GATES, ("lists", "dbt"), ("scores", "expectation")),
+}
 # Archived so that training can read the features of every past date; not shown in marts.*.
 ARCHIVED_MARTS = (*PUBLIC_MARTS, "fct_customer_features")
 
@@ -49,9 +55,9 @@ class Publication:
 def publish(wh: Warehouse, run_id: str) -> Publication:
     """Archive the run's marts, let them stand in history and, when they are the newest, show them in marts.*.
 
-    Publishing a published run changes nothing. Raises GateError when the run's tests failed or its marts are
-    not whole, WarehouseError when it is not `started` or its columns no longer fit the archive; then nothing
-    changes.
+    Publishing a published run changes nothing. Raises GateError when one of the run's tests failed, a gate
+    has recorded nothing, or its marts are not whole; WarehouseError when the run is not `started` or its
+    columns no longer fit the archive. Then nothing changes.
     """
     with wh.transaction():
         wh.lock("runs")
@@ -66,6 +72,7 @@ def publish(wh: Warehouse, run_id: str) -> Publication:
                 f"{run_id} is {run.status}: only a started run can be published; start it again"
             )
         _refuse_failed_tests(wh, run_id)
+        _refuse_missing_gates(wh, run)
         rows = _count_rows(wh, run)
         # The long part first: readers notice nothing of it, and the views move at the very end.
         for mart in rows:
@@ -152,6 +159,23 @@ def _refuse_failed_tests(wh: Warehouse, run_id: str) -> None:
         raise GateError(
             f"{run_id} failed {len(failed)} of its tests: {first}{', ...' if len(failed) > 5 else ''}. "
             "Mend the data or the models and start the run again; details are in ops.test_results"
+        )
+
+
+def _refuse_missing_gates(wh: Warehouse, run: Run) -> None:
+    """A gate that nobody asked has not let the run pass, whatever the order of the tasks promises."""
+    recorded = {
+        (row["gate"], row["tool"])
+        for row in wh.query(
+            "select distinct gate, tool from ops.test_results where run_id = $1 and status <> 'skipped'",
+            [run.run_id],
+        ).to_pylist()
+    }
+    missing = [f"{gate} ({tool})" for gate, tool in REQUIRED_GATES[run.kind] if (gate, tool) not in recorded]
+    if missing:
+        raise GateError(
+            f"{run.run_id} has no result of the gates {', '.join(missing)}: run them, by "
+            "`python -m expectations run` and `record-dbt` behind `dbt build`, then publish"
         )
 
 

@@ -74,6 +74,9 @@ def test_values_reach_the_command_whole_and_are_never_executed(run: Run, tmp_pat
     assert run(commands.expectations("marts"), **values)[1] == [
         ["-m", "expectations", "run", "--suite", "marts", "--run", NASTY]
     ]
+    assert run(commands.expectations("marts", "scores"), **values)[1] == [
+        ["-m", "expectations", "run", "--suite", "marts", "--suite", "scores", "--run", NASTY]
+    ]
     assert run(commands.churn("score"), **values)[1] == [["-m", "ml.churn", "score", "--run", NASTY]]
     assert list(tmp_path.rglob("pwned")) == []
 
@@ -106,6 +109,12 @@ def test_the_run_id_is_the_last_line(run: Run) -> None:
 
 def test_a_run_with_nothing_to_do_keeps_its_exit_code(run: Run) -> None:
     assert run(commands.start_run("bootstrap"), AS_OF="", RUN_KEY="", FAIL="start-run 99")[0].returncode == 99
+
+
+def test_one_dbt_of_two_layers_is_recorded_under_both_gates(run: Run) -> None:
+    _, calls = run(commands.dbt_layer("facts_and_snapshot"), RUN_ID="r", RESULTS="{}")
+    assert calls[1][:3] == ["build", "--selector", "facts_and_snapshot"]
+    assert calls[2][5:9] == ["--gate", "facts", "--gate", "marts"]
 
 
 def test_dbt_is_recorded_and_its_environment_stays_secret(run: Run, tmp_path: Path) -> None:
@@ -156,6 +165,6 @@ def test_dbt_is_not_started_without_its_environment(run: Run) -> None:
 
 
 def test_no_value_of_a_run_stands_in_a_command_line() -> None:
-    for layer in ("facts", "snapshot", "lists", "training"):
+    for layer in ("facts", "snapshot", "facts_and_snapshot", "lists", "training"):
         # Airflow renders the text as a template too: nothing in it may look like one.
         assert not {"{{", "{%", "{#"} & {commands.dbt_layer(layer)[i : i + 2] for i in range(9999)}

@@ -86,8 +86,8 @@ def test_tasks_follow_one_another_so_that_one_writer_is_enough(dags: dict[str, A
 
 def test_nothing_is_published_but_behind_every_gate(dags: dict[str, Any]) -> None:
     gates = {
-        "customer_daily": {"arrival_gate", "facts", "snapshot", "lists", "marts_gate", "scores_gate"},
-        "customer_bootstrap": {"arrival_gate", "facts", "snapshot", "marts_gate"},
+        "customer_daily": {"arrival_gate", "facts_and_snapshot", "lists", "marts_and_scores_gate"},
+        "customer_bootstrap": {"arrival_gate", "facts_and_snapshot", "marts_gate"},
     }
     for dag_id, expected in gates.items():
         upstream = dags[dag_id].get_task("publish").get_flat_relative_ids(upstream=True)

@@ -186,7 +186,14 @@ METRICS = {
         ]
     },
 }
-TESTS = (("expectation", "arrival", 49), ("dbt", "facts", 61), ("dbt", "marts", 88))
+TESTS = (
+    ("expectation", "arrival", 49),
+    ("dbt", "facts", 61),
+    ("dbt", "marts", 58),
+    ("expectation", "marts", 30),
+    ("dbt", "lists", 12),
+    ("expectation", "scores", 11),
+)
 
 
 def plant_bank(settings: Settings, *, with_scores: bool = True) -> None:

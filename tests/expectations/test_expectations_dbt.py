@@ -64,7 +64,7 @@ def results(tmp_path: Path) -> Path:
 def test_tests_and_failed_models_are_read(results: Path) -> None:
     found = {
         result.test_name: (result.relation, result.severity, result.status, result.failures, result.message)
-        for result in read(results)
+        for result in read(results, ["marts"])["marts"]
     }
     assert found == {
         "fct_x": (f"{RUN}.fct_x", "error", "error", None, "Database Error in model fct_x (models/fct_x.sql)"),
@@ -75,6 +75,27 @@ def test_tests_and_failed_models_are_read(results: Path) -> None:
     }
 
 
+def test_one_invocation_of_two_layers_is_two_gates(results: Path) -> None:
+    nodes = {
+        **NODES,
+        "model.keepwell.fct_x": {**NODES["model.keepwell.fct_x"], "original_file_path": "models/core/x.sql"},
+        "model.keepwell.fct_y": {**NODES["model.keepwell.fct_y"], "original_file_path": "models/marts/y.sql"},
+        # Reads both layers, so it is no test of the facts alone.
+        "test.keepwell.assert_totals": {
+            **NODES["test.keepwell.assert_totals"],
+            "depends_on": {"nodes": ["model.keepwell.fct_x", "model.keepwell.fct_y"]},
+        },
+    }
+    results.with_name("manifest.json").write_text(json.dumps({"nodes": nodes, "unit_tests": UNIT_TESTS}))
+    found = read(results, ["facts", "marts"])
+    assert {gate: [result.test_name for result in found[gate]] for gate in found} == {
+        "facts": ["fct_x", "late"],
+        "marts": ["assert_totals", "edges", "grain_fct_y"],
+    }
+    with pytest.raises(UnreadableResultsError, match="facts and one other"):
+        read(results, ["lists", "marts"])
+
+
 def test_recording_replaces_the_gate_and_shows_what_failed(
     duckdb_bank: Settings, results: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,7 +103,9 @@ def test_recording_replaces_the_gate_and_shows_what_failed(
     assert main(command) == 0
     assert main(command) == 0
     with open_warehouse(duckdb_bank) as wh:
-        rows = wh.query("select * from ops.test_results where tool = 'dbt' order by test_name").to_pylist()
+        rows = wh.query(
+            "select * from ops.test_results where tool = 'dbt' and run_id = $1 order by test_name", [RUN]
+        ).to_pylist()
     assert [row["test_name"] for row in rows] == ["assert_totals", "edges", "fct_x", "grain_fct_y", "late"]
     assert {(row["run_id"], row["gate"], str(row["as_of_date"])) for row in rows} == {
         (RUN, "facts", "2026-10-31")
@@ -107,4 +130,4 @@ def test_a_file_that_is_not_dbts_is_one_clear_error(results: Path, content: str 
     else:
         results.write_text(content)
     with pytest.raises(UnreadableResultsError, match=says):
-        read(results)
+        read(results, ["facts"])

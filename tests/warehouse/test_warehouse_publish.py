@@ -16,6 +16,7 @@ from tests.warehouse.planted import (
     SOURCE,
     everything_published,
     history,
+    plant_gates,
     plant_marts,
     plant_run,
     plant_source,
@@ -124,6 +125,7 @@ def test_a_bootstrap_fills_history_and_shows_nothing(settings: Settings) -> None
         plant_transactions(wh, dt.date(2026, 7, 15))
         run_id = start_run(wh, kind="bootstrap", as_of_date=DAY, key="past", source=SOURCE)
         plant_marts(wh, run_id, marts=("dim_customers", "fct_customer_features"))
+        plant_gates(wh, run_id, "bootstrap")
         publication = publish(wh, run_id)
         assert publication.scores_status == "none"
         assert history(wh) == {dt.date(2026, 8, 31): run_id, dt.date(2026, 9, 30): run_id}
@@ -165,6 +167,16 @@ def refusals() -> list[object]:
             " 'error', 'fail', 3, null, timestamp '2026-10-31 00:00:00')",
             r"assert_every_tier \(marts\)",
             id="failed test",
+        ),
+        pytest.param(
+            "delete from ops.test_results where gate = 'marts' and tool = 'expectation'",
+            r"no result of the gates marts \(expectation\)",
+            id="gate not asked",
+        ),
+        pytest.param(
+            "update ops.test_results set status = 'skipped' where gate in ('facts', 'lists')",
+            r"no result of the gates facts \(dbt\), lists \(dbt\)",
+            id="gates skipped",
         ),
     ]
 
