@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser run test lint format sql status rollback down airflow lock clean
+.PHONY: help setup browser bank run test lint format sql status rollback down airflow lock clean
 MAKEFLAGS += --no-print-directory
 
 ifneq ($(wildcard .env),)
@@ -21,6 +21,11 @@ export Q
 # Airflow, dbt and Great Expectations take seconds to import where their bytecode may not be kept.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Where and how a synthetic bank is made: `.venv/bin/python -m simulator --help` tells what each option does.
+HOME_OF_ALL := $(or $(KEEPWELL_HOME),var)
+BANK := $(or $(patsubst %/,%,$(OUT)),$(HOME_OF_ALL)/landing/bank)
+BANK_OPTIONS := SCALE CUSTOMERS MONTHS SEED END DIRT FORMAT EVERY DELIVERIES
+
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv),.venv/.uv/bin/uv)
 PY := .venv/bin/python
@@ -38,6 +43,10 @@ setup: .venv/.synced  ## the environment in .venv, locked with hashes; nothing t
 
 browser:  ## a Chromium for the tests that open the report
 	@.ci/browser
+
+bank: setup  ## a synthetic bank (SCALE or CUSTOMERS, MONTHS, SEED, END, DIRT, FORMAT=csv, EVERY=month, DELIVERIES, OUT)
+	@$(PY) -m simulator --out "$(BANK)" --truth "$(HOME_OF_ALL)/truth/$(notdir $(BANK))" $(foreach option,$(BANK_OPTIONS),\
+		$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) "$($(option))"))
 
 run: setup  ## files to published marts and a report, through Airflow (SOURCE, LANDING, AS_OF, TARGET)
 	@$(PY) -m keepwell run --source "$(SOURCE)" --landing "$(LANDING)" --as-of "$(AS_OF)" --target "$(TARGET)"

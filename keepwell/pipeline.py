@@ -16,7 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from keepwell.airflow_home import AIRFLOW, PROJECT, AirflowHome
 from keepwell.dag_log import DagLog, TaskOutcome
 from keepwell.processes import stopped_with_us
-from keepwell.request import Request
+from keepwell.request import DEMO_CUSTOMERS, DEMO_DIRT, Request
 from warehouse import open_warehouse
 
 # Bootstrap and training have nothing to do when the last finished month is built and trained on already.
@@ -44,9 +44,11 @@ class Pipeline:
     def _run(self) -> None:
         self._python("The warehouse", "warehouse", "init", stdout=subprocess.DEVNULL)
         if self.request.is_simulated:
+            truth = self.request.settings.home / "truth" / self.request.landing.name
             self._python(
-                "The demo bank", "simulator", "--out", str(self.request.landing), stdout=subprocess.DEVNULL
-            )
+                "The demo bank", "simulator", "--out", str(self.request.landing), "--truth", str(truth),
+                "--customers", str(DEMO_CUSTOMERS), "--dirt", str(DEMO_DIRT), stdout=subprocess.DEVNULL,
+            )  # fmt: skip
         with self.console.status("Airflow: configuration and database"):
             self.airflow.prepare()
         for dag_id in self._due():

@@ -8,6 +8,9 @@ from warehouse import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEMO_AS_OF = date(2026, 10, 31)
+DEMO_CUSTOMERS = 20_000
+# Enough for some rejected rows of every reason, far from the share at which a delivery is refused.
+DEMO_DIRT = 0.001
 
 
 class BadRequestError(Exception):

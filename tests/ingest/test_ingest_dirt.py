@@ -28,7 +28,8 @@ HISTORY, SKIPPED, AFTER_SKIPPED = date(2026, 7, 31), date(2026, 8, 31), date(202
 LAST, REPEATED, BADLY_ENCODED = date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 2)
 KINDS = {
     "identical_duplicate", "identical_duplicate_later",
-    "conflicting_duplicate", "conflicting_duplicate_later", "orphan", "nul_character", "mojibake", "wrong_type", "missing_value", "negative_number",
+    "conflicting_duplicate", "conflicting_duplicate_later", "orphan", "nul_character", "mojibake",
+    "wrong_type", "missing_value", "negative_number",
     "date_in_the_future", "known_in_the_future", "reversal_of_unknown", "closed_before_opened", "late",
     "skipped_day", "delivered_twice",
 }  # fmt: skip
