@@ -19,6 +19,7 @@ from simulator.bank import make_bank, write_bank
 from simulator.deliveries import Deliveries
 from simulator.files import file_hashes
 from simulator.parameters import SIMULATOR_VERSION, Parameters
+from simulator.truth import Truth
 
 # Ingest looks at dated folders and entity files only, so this one lies beside them unseen.
 MANIFEST = "_bank.json"
@@ -106,7 +107,9 @@ def _simulate(parameters: Parameters, out: Path, truth: Path) -> tuple[Counter[s
             progress.update(task, advance=1, transactions=transactions)
 
         deliveries = Deliveries(parameters, out)
-        write_bank(make_bank(parameters), deliveries, on_month)
+        bank = make_bank(parameters)
+        write_bank(bank, deliveries, on_month)
+    Truth(truth).write(bank)
     planted = deliveries.planted_faults()
     pq.write_table(planted, truth / PLANTED_FAULTS, compression="zstd")
     return deliveries.rows, _totals(planted)
