@@ -19,6 +19,7 @@ from simulator.engagement import ACTIVITY, BALANCE
 from simulator.habits import SIZE_BY_SPENDING, SPREAD_OF_AMOUNTS, Habits
 from simulator.journal import CHANNEL, TYPE, Journal, Postings, by_day
 from simulator.leaving import CUSTOMER_REQUEST, DRAIN, DRAIN_PARTS, MATURED, SILENCE
+from simulator.market import deposit_rates
 from simulator.parameters import Parameters
 from simulator.people import Customers
 from simulator.plan import Plan
@@ -68,6 +69,7 @@ class Ledger:
         self._savings = accounts.first_of(size, accounts.of_family("savings") & ~accounts.is_foreign)
         self._card = accounts.first_of(size, accounts.of_family("card"))
         self._arrears = Arrears()
+        self._rates = deposit_rates(parameters)
         self._funded = accounts.of_family("term_deposit") | accounts.of_family("wealth") | accounts.is_foreign
         self._earns = self._funded | accounts.of_family("savings")
         self._rng = {
@@ -463,7 +465,9 @@ class Ledger:
         account = np.flatnonzero(
             self._earns & self._is_open_throughout(np.arange(len(self.balance)), first, last)
         )
-        cents = np.rint(np.maximum(self.balance[account], 0) * self._accounts.yearly_rate[account] / 12)
+        own = self._rates.own_on(np.array(first))
+        rate = np.where(self._accounts.pays_own_rate, own, self._accounts.yearly_rate)[account]
+        cents = np.rint(np.maximum(self.balance[account], 0) * rate / 12)
         journal.post(account, last, cents.astype(np.int64), TYPE["interest"])
 
     def _closing(self, first: int, last: int) -> npt.NDArray[np.bool_]:

@@ -49,7 +49,10 @@ PROMOTION_GAP = (0.006, 0.012)
 
 @dataclass(frozen=True)
 class Product:
-    """One line of the shelf; `yearly_rate` is paid on balances or charged on loans."""
+    """One line of the shelf; `yearly_rate` is paid on balances or charged on loans.
+
+    Where `pays_own_rate`, balances earn the bank's deposit rate of the month instead.
+    """
 
     product_id: str
     name: str
@@ -58,12 +61,13 @@ class Product:
     risk_level: int = -1
     term_months: int = -1
     yearly_rate: float = 0.0
+    pays_own_rate: bool = False
 
 
 SHELF = (
     Product("P01", "Everyday account", "current"),
     Product("P02", "Business account", "current"),
-    Product("P03", "Flexible savings", "savings", yearly_rate=0.012),
+    Product("P03", "Flexible savings", "savings", pays_own_rate=True),
     Product("P04", "Dollar savings", "savings", FOREIGN_CURRENCY, yearly_rate=0.02),
     Product("P05", "Fixed deposit 6 months", "term_deposit", risk_level=1, term_months=6, yearly_rate=0.016),
     Product(
@@ -170,7 +174,14 @@ class DepositRates:
 
     def gap_on(self, days: np.ndarray) -> np.ndarray:
         """The gap in force on each day, that of the first month before the data begin; shape (n,)."""
-        return self.gap[np.maximum(np.searchsorted(self.days, days, side="right") - 1, 0)]
+        return self.gap[self._month_of(days)]
+
+    def own_on(self, days: np.ndarray) -> np.ndarray:
+        """The own deposit rate in force on each day; shape (n,)."""
+        return self.own[self._month_of(days)]
+
+    def _month_of(self, days: np.ndarray) -> np.ndarray:
+        return np.maximum(np.searchsorted(self.days, days, side="right") - 1, 0)
 
 
 def deposit_rates(parameters: Parameters) -> DepositRates:

@@ -111,8 +111,13 @@ class Accounts:
 
     @property
     def yearly_rate(self) -> Floats:
-        """Interest a year by product; shape (accounts,)."""
+        """Interest a year by product, where it is fixed; shape (accounts,)."""
         return np.array([product.yearly_rate for product in market.SHELF])[self.product]
+
+    @property
+    def pays_own_rate(self) -> npt.NDArray[np.bool_]:
+        """Which accounts earn the bank's deposit rate of the month; shape (accounts,)."""
+        return np.array([product.pays_own_rate for product in market.SHELF])[self.product]
 
     def first_of(self, customers: int, chosen: npt.NDArray[np.bool_]) -> Array:
         """The number of each customer's one account among the `chosen`, -1 when none; shape (customers,)."""

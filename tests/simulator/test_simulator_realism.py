@@ -508,6 +508,27 @@ def test_offers_of_competitors_open_and_close_a_rate_gap(seed: int) -> None:
     assert rates.gap_on(rates.days - 1)[1:] == pytest.approx(rates.gap[:-1])
 
 
+def test_savings_earn_the_deposit_rate_that_the_market_file_tells(bank: duckdb.DuckDBPyConnection) -> None:
+    count, rates, wrong = one(
+        bank,
+        """
+        with interest as (
+            select account_id, booked_on, amount from transactions where transaction_type = 'interest'
+        )
+        select count(*), count(distinct own_deposit_rate),
+            count(*) filter (abs(amount - balance_amount * own_deposit_rate / 12) > 0.01)
+        from interest join latest_accounts using (account_id)
+        join month_end_balances on month_end_balances.account_id = interest.account_id
+            and balance_on = date_trunc('month', booked_on)::date - 1
+        join market_environment on market_on = date_trunc('month', booked_on)
+        where product_id = 'P03'
+        """,
+    )
+    assert count > 10_000
+    assert rates > 1
+    assert wrong == 0
+
+
 def test_deposits_leave_at_maturity_the_more_the_larger_the_gap(
     customers: Customers, extras: np.ndarray
 ) -> None:
