@@ -7,7 +7,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from simulator.parameters import PLANNED_CUSTOMERS, ParameterError, Parameters
+from simulator.parameters import LARGEST, PLANNED_CUSTOMERS, SMALLEST, ParameterError, Parameters
 
 DESCRIPTION = """\
 Make a synthetic retail bank as files in the form of the contracts: one folder YYYY-MM-DD with the history,
@@ -128,9 +128,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _customers(customers: int | None, scale: float | None) -> int:
-    if scale is not None:
-        return round(scale * PLANNED_CUSTOMERS)
-    return Parameters().customers if customers is None else customers
+    if scale is None:
+        return Parameters().customers if customers is None else customers
+    least, most = SMALLEST / PLANNED_CUSTOMERS, LARGEST / PLANNED_CUSTOMERS
+    if not least <= scale <= most:
+        raise ParameterError(
+            f"--scale {scale}: choose {least:.5f} to {most:.2f} ({SMALLEST} to {LARGEST:,} customers)"
+        )
+    return round(scale * PLANNED_CUSTOMERS)
 
 
 def _day(text: str) -> date:

@@ -36,10 +36,13 @@ class EntityFiles:
         waiting.append(rows)
         if sum(map(len, waiting)) >= ROWS_OF_A_GROUP:
             self._flush((delivery, entity))
-        while (sizes := {key: sum(map(len, tables)) for key, tables in self._waiting.items()}) and (
-            sum(sizes.values()) > MOST_ROWS_WAITING
-        ):
-            self._flush(max(sizes, key=lambda key: sizes[key]))
+        while self.rows_waiting > MOST_ROWS_WAITING:
+            self._flush(max(self._waiting, key=lambda key: sum(map(len, self._waiting[key]))))
+
+    @property
+    def rows_waiting(self) -> int:
+        """Rows of all files that are not written yet."""
+        return sum(len(table) for tables in self._waiting.values() for table in tables)
 
     def close(self) -> None:
         """Write what waits and finish all files."""
@@ -52,7 +55,9 @@ class EntityFiles:
         rows = pa.concat_tables(self._waiting.pop(key))
         if key not in self._writers:
             self._writers[key] = self._open(*key, rows.schema)
-        self._writers[key].write_table(rows, ROWS_OF_A_GROUP)
+        # Equal groups, not full ones and a rest.
+        groups = max(len(rows) // ROWS_OF_A_GROUP, 1)
+        self._writers[key].write_table(rows, max(-(-len(rows) // groups), 1))
 
     def _open(self, delivery: int, entity: str, schema: pa.Schema) -> pq.ParquetWriter | CsvWriter:
         path = self._folders[delivery] / f"{entity}.{self._format}"
@@ -101,10 +106,10 @@ def write_badly_encoded(folder: Path) -> int:
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file under `folder` but its manifest's, by path."""
+    """SHA-256 of every file under `folder`, by path; files that begin with an underscore are left out."""
     hashes = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix not in (".parquet", ".csv"):
+        if not path.is_file() or path.name.startswith("_"):
             continue
         digest = hashlib.sha256()
         with path.open("rb") as file:

@@ -71,7 +71,7 @@ def fill(out: Path, truth: Path, parameters: Parameters) -> str:
         for partial in (partial_out, partial_truth):
             shutil.rmtree(partial, ignore_errors=True)
         raise
-    return _summary(counts, faults, out, truth)
+    return _summary(parameters, counts, faults, out, truth)
 
 
 def _are_nested(one: Path, other: Path) -> bool:
@@ -120,11 +120,14 @@ def _totals(planted: pa.Table) -> dict[str, int]:
     return dict(zip(totals["fault"].to_pylist(), totals["rows_sum"].to_pylist(), strict=True))
 
 
-def _summary(rows: Counter[str], faults: dict[str, int], out: Path, truth: Path) -> str:
-    planted = f", {sum(faults.values()):,} rows with planted faults" if faults else ""
+def _summary(
+    parameters: Parameters, rows: Counter[str], faults: dict[str, int], out: Path, truth: Path
+) -> str:
+    transactions, others = rows["transactions"], rows.total() - rows["transactions"]
+    soiled = f", {sum(faults.values()):,} of them touched by planted faults," if faults else ""
     return (
-        f"Made a bank of {rows['customers']:,} customer rows, {rows['accounts']:,} account rows and "
-        f"{rows['transactions']:,} transactions{planted} in {out}, its truth in {truth}"
+        f"Made a bank of {parameters.customers:,} customers on its first day: {transactions:,} transactions "
+        f"and {others:,} other rows{soiled} in {out}; its truth in {truth}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -28,13 +29,13 @@ def test_the_command_makes_a_bank_and_leaves_it_alone_the_second_time(tmp_path: 
     out = tmp_path / "landing" / "demo"
     command = [sys.executable, "-m", "simulator", "--out", str(out), *SMALL]
     first = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert "Made a demo bank of 200 customers" in first.stdout
+    assert "Made a bank of 200 customers" in first.stdout
     assert first.stderr == ""
     made = {file: file.stat().st_mtime_ns for file in out.rglob("*.parquet")}
     second = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert "already" in second.stdout
     assert {file: file.stat().st_mtime_ns for file in out.rglob("*.parquet")} == made
-    assert [path.name for path in out.parent.iterdir()] == ["demo"]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["demo", "demo.truth"]
 
 
 def test_equal_parameters_give_equal_bytes_and_another_seed_others(tmp_path: Path) -> None:
@@ -103,7 +104,9 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 def test_a_run_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def break_off(path: Path) -> dict[str, str]:
+        # Deliveries are looked at first; both folders are full by then.
         assert any(path.rglob("transactions.parquet"))
+        assert len(list(path.parent.glob(".demo*"))) == 2
         raise KeyboardInterrupt
 
     monkeypatch.setattr(folder, "file_hashes", break_off)
@@ -115,7 +118,15 @@ def test_a_run_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--customers", "3"], "--customers 3"),
+        (["--customers", "199"], "--customers 199"),
+        (["--customers", "2000001"], "--customers 2000001"),
+        (["--scale", "0.0003"], "--customers 165"),
+        (["--dirt", "0.06"], "--dirt 0.06"),
+        (["--dirt", "nan"], "--dirt nan"),
+        (["--dirt", "-0.01"], "--dirt -0.01"),
+        (["--deliveries", "-1"], "--deliveries -1"),
+        (["--every", "month", "--months", "6", "--deliveries", "6"], "choose 0 to 5"),
+        (["--months", "2", "--deliveries", "34"], "choose 0 to 33"),
         (["--months", "1"], "--months 1"),
         (["--seed", "-1"], "--seed -1"),
         (["--end", "1899-12-31"], "--end 1899-12-31"),
@@ -134,6 +145,95 @@ def test_a_malformed_day_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
         main(["--out", str(tmp_path), "--end", "31.10.2026"])
     assert stop.value.code == 2
     assert "'31.10.2026' is not a day" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "xlsx"], "invalid choice: 'xlsx'"),
+        (["--every", "week"], "invalid choice: 'week'"),
+        (["--customers", "many"], "invalid int value: 'many'"),
+        (["--customers", "300", "--scale", "1"], "not allowed with argument --customers"),
+    ],
+)
+def test_words_that_mean_nothing_are_named(
+    tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--out", str(tmp_path / "demo"), *arguments])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_scale_of_one_is_the_bank_of_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Parameters] = []
+    monkeypatch.setattr(folder, "fill", lambda out, truth, parameters: asked.append(parameters) or "made")
+    for scale in ("1", "0.01", "0.0005"):
+        assert main(["--out", str(tmp_path / "demo"), "--scale", scale]) == 0
+    assert main(["--out", str(tmp_path / "demo")]) == 0
+    assert [parameters.customers for parameters in asked] == [550_000, 5_500, 275, 20_000]
+
+
+def test_help_names_every_option() -> None:
+    command = [sys.executable, "-m", "simulator", "--help"]
+    shown = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    options = (
+        "--out",
+        "--truth",
+        "--customers",
+        "--scale",
+        "--months",
+        "--seed",
+        "--end",
+        "--format",
+        "--every",
+    )
+    assert [
+        option for option in (*options, "--deliveries", "--dirt", "--bad-encoding") if option not in shown
+    ] == []
+
+
+def test_the_truth_goes_where_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, truth = tmp_path / "landing" / "demo", tmp_path / "truth" / "demo"
+    assert main(["--out", str(out), "--truth", str(truth), *SMALL]) == 0
+    assert (truth / folder.PLANTED_FAULTS).is_file()
+    assert [path.name for path in out.parent.iterdir()] == ["demo"]
+    assert main(["--out", str(out), "--truth", str(truth), *SMALL]) == 0
+    assert main(["--out", str(out), *SMALL]) == 2
+    assert "not its truth" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["demo", "demo/truth", "."])
+def test_deliveries_and_truth_are_kept_apart(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--out", str(tmp_path / "demo"), "--truth", str(tmp_path / name), *SMALL]) == 2
+    assert "--truth" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_changed_truth_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "demo"
+    main(["--out", str(out), *SMALL])
+    (tmp_path / "demo.truth" / folder.PLANTED_FAULTS).unlink()
+    assert main(["--out", str(out), *SMALL]) == 2
+    assert f"demo.truth was changed after it was made ({folder.PLANTED_FAULTS})" in capsys.readouterr().err
+
+
+def test_a_truth_left_over_by_a_broken_run_is_made_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, truth = tmp_path / "demo", tmp_path / "demo.truth"
+    main(["--out", str(out), *SMALL])
+    whole = {**contents(out), **contents(truth)}
+    shutil.rmtree(out)
+    # Another bank must not replace it, the same one may.
+    assert main(["--out", str(out), *SMALL, "--seed", "8"]) == 2
+    assert "demo.truth holds other files" in capsys.readouterr().err
+    assert main(["--out", str(out), *SMALL]) == 0
+    assert {**contents(out), **contents(truth)} == whole
 
 
 def test_the_first_day_is_the_first_of_the_first_calendar_month() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from simulator import files as files_module
+from simulator.folder import fill
+from simulator.parameters import Parameters
 from simulator.schemas import REQUIRED, SCHEMAS
+from tests.simulator.conftest import truth_of
 
 CONTRACTS = Path(__file__).parents[2] / "ingest" / "contracts"
 ARROW_TYPES = {
@@ -182,3 +188,89 @@ def test_personal_data_are_recognisably_invented(files: duckdb.DuckDBPyConnectio
     assert (
         names[1] == (files.execute("select count(distinct customer_id) from customers").fetchone() or (0,))[0]
     )
+
+
+@pytest.fixture(scope="module")
+def monthly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A bank that arrives month by month, once in each format."""
+    folders = {}
+    for file_format in ("parquet", "csv"):
+        folders[file_format] = tmp_path_factory.mktemp(file_format) / "monthly"
+        parameters = Parameters(
+            customers=300, months=8, end=date(2026, 9, 15), every="month", format=file_format
+        )
+        fill(folders[file_format], truth_of(folders[file_format]), parameters)
+    return folders
+
+
+def test_monthly_deliveries_are_dated_by_the_month_end_and_hold_its_rows(monthly: dict[str, Path]) -> None:
+    landing = monthly["parquet"]
+    folders = sorted(path.name for path in landing.iterdir() if path.is_dir())
+    # Two months of history; the last month is not over.
+    assert folders == [
+        "2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30", "2026-07-31", "2026-08-31", "2026-09-15",
+    ]  # fmt: skip
+    earlier = "1900-01-01"
+    for folder in folders:
+        spans = duckdb.sql(
+            f"select min(known_at)::date::varchar, max(known_at)::date::varchar"
+            f" from read_parquet('{landing}/{folder}/transactions.parquet')"
+        ).fetchall()
+        ((first, last),) = spans
+        assert earlier < first <= last == folder
+        for entity in ("customers", "accounts"):
+            since = duckdb.sql(
+                f"select min(valid_from)::varchar, max(valid_from)::varchar,"
+                f" count(*), count(distinct {entity[:-1]}_id)"
+                f" from read_parquet('{landing}/{folder}/{entity}.parquet')"
+            ).fetchall()
+            ((first, last, rows, things),) = since
+            assert earlier < first <= last <= folder, entity
+            assert rows == things > 0, entity
+        earlier = folder
+
+
+def test_csv_holds_the_same_rows_as_parquet(monthly: dict[str, Path]) -> None:
+    compared = 0
+    for path in sorted(monthly["parquet"].glob("*/*.parquet")):
+        twin = monthly["csv"] / path.parent.name / f"{path.stem}.csv"
+        types = {row[0]: row[1] for row in duckdb.sql(f"describe from read_parquet('{path}')").fetchall()}
+        wanted = duckdb.sql(f"from read_parquet('{path}')").fetchall()
+        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items())
+        found = duckdb.sql(
+            f"from read_csv('{twin}', header = true, delim = ',', quote = '\"', columns = {{{columns}}})"
+        ).fetchall()
+        assert found == wanted, path
+        assert twin.read_text(encoding="utf-8").splitlines()[0] == ",".join(types)
+        compared += len(wanted)
+    assert compared > 5_000
+
+
+def test_csv_writes_days_amounts_flags_and_nulls_plainly(monthly: dict[str, Path]) -> None:
+    lines = (monthly["csv"] / "2026-04-30" / "transactions.csv").read_text().splitlines()
+    form = re.compile(
+        r"T\d{10},A\d{8},2026-0\d-\d\d,(credit|debit),\d+\.\d\d,(CNY|USD),[a-z_]+,[a-z]+,(true|false),"
+        r"(T\d{10})?,2026-04-\d\d 22:00:00\.000000"
+    )
+    assert len(lines) > 100
+    assert [line for line in lines[1:] if not form.fullmatch(line)] == []
+
+
+def test_large_files_have_row_groups_of_a_million_rows_and_small_ones_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_module, "ROWS_OF_A_GROUP", 1_000)
+    monkeypatch.setattr(files_module, "MOST_ROWS_WAITING", 1_500)
+    writing = files_module.EntityFiles([tmp_path / "a", tmp_path / "b"], "parquet")
+    for number in range(40):
+        rows = pa.table({"n": list(range(number * 90, number * 90 + 90))})
+        writing.write(number % 2, "cards", rows)
+        assert writing.rows_waiting <= 1_500
+    writing.close()
+    for folder, first in (("a", 0), ("b", 90)):
+        groups = pq.ParquetFile(tmp_path / folder / "cards.parquet").metadata
+        sizes = [groups.row_group(number).num_rows for number in range(groups.num_row_groups)]
+        assert len(sizes) <= 3
+        assert max(sizes) < 2_000
+        found = pq.read_table(tmp_path / folder / "cards.parquet")["n"].to_pylist()
+        assert found == [start + n for start in range(first, 3_600, 180) for n in range(90)]
