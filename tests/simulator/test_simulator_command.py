@@ -120,7 +120,9 @@ def test_a_run_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     [
         (["--customers", "199"], "--customers 199"),
         (["--customers", "2000001"], "--customers 2000001"),
-        (["--scale", "0.0003"], "--customers 165"),
+        (["--scale", "0.0003"], "--scale 0.0003"),
+        (["--scale", "nan"], "--scale nan"),
+        (["--scale", "1e9"], "200 to 2,000,000 customers"),
         (["--dirt", "0.06"], "--dirt 0.06"),
         (["--dirt", "nan"], "--dirt nan"),
         (["--dirt", "-0.01"], "--dirt -0.01"),
@@ -180,19 +182,10 @@ def test_help_names_every_option() -> None:
     command = [sys.executable, "-m", "simulator", "--help"]
     shown = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
     options = (
-        "--out",
-        "--truth",
-        "--customers",
-        "--scale",
-        "--months",
-        "--seed",
-        "--end",
-        "--format",
-        "--every",
-    )
-    assert [
-        option for option in (*options, "--deliveries", "--dirt", "--bad-encoding") if option not in shown
-    ] == []
+        "--out", "--truth", "--customers", "--scale", "--months", "--seed", "--end", "--format", "--every",
+        "--deliveries", "--dirt", "--bad-encoding",
+    )  # fmt: skip
+    assert [option for option in options if option not in shown] == []
 
 
 def test_the_truth_goes_where_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
