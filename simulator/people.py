@@ -142,10 +142,10 @@ def make_customers(parameters: Parameters) -> Customers:
     opened = np.where(is_joiner, opened, first - 1 - tenure)
 
     branch = segments.draw_by_segment(rng, segment, _branch_weights())
-    occupation = _of(segment, rng, [entry.occupations for entry in segments.SEGMENTS])
+    occupation = _one_code(rng, segment, [entry.occupations for entry in segments.SEGMENTS])
     occupation = np.where(age < STUDENT_UNTIL, STUDENT, occupation)
     occupation = np.where((age >= RETIRED_FROM) & (occupation != SELF_EMPLOYED), RETIRED, occupation)
-    education = _of(segment, rng, [entry.educations for entry in segments.SEGMENTS])
+    education = _one_code(rng, segment, [entry.educations for entry in segments.SEGMENTS])
     education = np.minimum(education, np.where(age < STUDENT_UNTIL, 1, 3))
     sex = np.where(is_business, -1, rng.integers(0, 2, size))
     leaning = np.array([entry.digital for entry in segments.SEGMENTS])[segment]
@@ -170,8 +170,8 @@ def make_customers(parameters: Parameters) -> Customers:
     )
 
 
-def _of(
-    segment: npt.NDArray[np.int64], rng: np.random.Generator, weights: list[tuple[float, ...]]
+def _one_code(
+    rng: np.random.Generator, segment: npt.NDArray[np.int64], weights: list[tuple[float, ...]]
 ) -> npt.NDArray[np.int64]:
     return segments.draw_by_segment(rng, segment, np.array(weights, dtype=float))
 
@@ -181,7 +181,8 @@ def _draw_ages(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Ages in years and tenures in days of customers of the first day; nobody joined as a child."""
     mean, spread, least, greatest = np.array([entry.age for entry in segments.SEGMENTS]).T[:, segment]
-    age = np.clip(rng.normal(mean, spread), least, greatest - rng.random(len(segment)))
+    # Folded at the least age, for cut off there many would share one birthday.
+    age = np.minimum(least + np.abs(rng.normal(mean, spread) - least), greatest - rng.random(len(segment)))
     longest = LONGEST_TENURE_YEARS - rng.random(len(segment))
     usual = np.array([entry.tenure_years for entry in segments.SEGMENTS])[segment]
     tenure = np.minimum(rng.exponential(usual), np.minimum(longest, (age - YOUNGEST_JOINER) * 0.95))

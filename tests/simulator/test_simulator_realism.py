@@ -112,6 +112,9 @@ def test_segments_have_their_shares_and_live_as_described(customers: Customers, 
         assert abs(deviation) < STANDARD_ERRORS * 1.2533 * spread / np.sqrt(members.sum()), segment.name
         assert age[members].mean() == pytest.approx(segment.age[0], abs=1), segment.name
         assert age[members].min() >= segment.age[2] - 0.01
+    personal_births = np.bincount(customers.birth[stock & ~customers.is_business] - customers.birth.min())
+    # Of 55,000 within some 25,000 days; a birthday that many share would be an age cut off.
+    assert personal_births.max() < 25
     joined_at = (customers.opened - customers.birth) / 365.25
     assert joined_at[~customers.is_business].min() >= people.YOUNGEST_JOINER
 
