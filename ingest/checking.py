@@ -1,8 +1,11 @@
-"""One batch against its contracts, in a scratch DuckDB database on disk.
+"""One batch against its contracts: which lines of its files are not to be loaded, and why.
 
 Every record of a file ends in exactly one place: accepted, rejected or identical duplicate. Malformed lines
 and rows that break a rule go first; then rows of one file whose key is the same and whose content is not
 (conflicting_duplicate); then rows without a parent (orphan); then rows that contradict what is loaded.
+
+The files stay where they are. Each check is a pass over the columns that it needs and leaves the numbers of
+the lines to drop in a scratch DuckDB database; whole rows are fetched for the few lines that a check picks.
 """
 
 from __future__ import annotations
@@ -16,14 +19,16 @@ import duckdb
 import pyarrow as pa
 
 from ingest.contracts import Contract
-from ingest.reading import EntityFile, Layout, stage
-from ingest.rules import MASK, Arrival, Rule, masked_value, named_value, row_rules, typed_rows
+from ingest.reading import EntityFile, Layout
+from ingest.repeats import repeated_hashes
+from ingest.rules import MASK, Arrival, Rule, masked_value, named_value, raw_text, row_rules, typed_rows
+from ingest.staging import Staged, stage
 
 # What the scratch database may hold in memory; beyond it works on disk.
-SCRATCH_MEMORY = "512MB"
-APPEND_ROWS = 65_536
-# Keys asked of the warehouse at a time: few enough for it to look them up in an index.
-LOOKUP_KEYS = 50_000
+SCRATCH_MEMORY = "1GB"
+BATCH_ROWS = 65_536
+# Keys asked of the warehouse at a time, and so the loaded rows that are held in memory.
+LOOKUP_KEYS = 200_000
 
 
 class Loaded(Protocol):
@@ -32,7 +37,7 @@ class Loaded(Protocol):
     def has_rows(self, contract: Contract) -> bool: ...
 
     def rows_of_keys(self, contract: Contract, keys: pa.RecordBatch) -> pa.Table:
-        """Loaded rows of the keys: key and row_hash; of versions also valid_from, known_at and batch_no."""
+        """Loaded rows of the keys: key, compared columns; of versions valid_from, known_at, batch_no too."""
         ...
 
 
@@ -47,15 +52,35 @@ class FileCounts:
     duplicate: int
 
 
+@dataclass(frozen=True)
+class FileSelect:
+    """A select over a Parquet file and Arrow tables, as `Warehouse.append_files` takes it."""
+
+    sql: str
+    tables: dict[str, pa.Table]
+
+
+@dataclass(frozen=True)
+class _Entity:
+    """The file that is being checked."""
+
+    contract: Contract
+    file: EntityFile
+    staged: Staged
+    typed: str
+
+
 class BatchCheck:
     """The checks of one batch. Entities are given parents first."""
 
     def __init__(
         self, folder: Path, contracts: Mapping[str, Contract], arrival: Arrival, loaded: Loaded
     ) -> None:
+        self._folder = folder
         self._contracts = contracts
         self._arrival = arrival
         self._loaded = loaded
+        self._entities: dict[str, _Entity] = {}
         self._parents = {parent for contract in contracts.values() for parent in contract.parents.values()}
         self._connection = duckdb.connect(folder / "scratch.duckdb")
         spill = str(folder / "spill").replace("'", "''")
@@ -78,43 +103,48 @@ class BatchCheck:
         self._connection.close()
 
     def check(self, file: EntityFile, layout: Layout, on_rows: Callable[[int], None]) -> FileCounts:
-        """Read and check one file; its accepted rows stay in the scratch database for `accepted`."""
+        """Read and check one file; what is left of it is then given by `accepted`."""
         contract = self._contracts[file.entity]
-        read = stage(self._connection, file, layout, contract, on_rows)
-        self._execute(f"create or replace view typed as {typed_rows(contract, self._arrival)}")
-        self._reject_malformed(contract, file)
-        self._reject_broken(contract, file)
-        duplicate = self._settle_repeats(contract, file)
+        staged = stage(self._connection, self._folder, file, layout, contract, on_rows)
+        typed = typed_rows(contract, self._arrival, staged.rows, staged.sound)
+        entity = self._entities[file.entity] = _Entity(contract, file, staged, typed)
+        self._execute(f"create table {_dropped(contract)} (line_no bigint)")
+        if layout.separator is not None:
+            self._reject_malformed(entity)
+        self._reject_broken(entity)
+        duplicate = self._settle_repeats(entity)
         for column, parent in contract.parents.items():
-            self._reject_orphans(contract, file, column, self._contracts[parent])
+            self._reject_orphans(entity, column, self._contracts[parent])
         if contract.entity in self._parents:
-            keys = f"select distinct {contract.key[0]} from accepted"
+            keys = self._standing(entity, f"distinct {contract.key[0]}")
             self._execute(f"create table keys_{contract.entity} as {keys}")
-        duplicate += self._settle_against_loaded(contract, file)
-        self._execute(f"alter table accepted rename to accepted_{contract.entity}")
-        self._execute("drop table staged")
-        loaded = self._count(f"select count(*) from accepted_{contract.entity}")
+        duplicate += self._settle_against_loaded(entity)
+        loaded = staged.count - self._count(f"select count(distinct line_no) from {_dropped(contract)}")
         rejected = self._count("select count(*) from rejected where entity = $1", [contract.entity])
-        if read != loaded + rejected + duplicate:
+        if staged.count != loaded + rejected + duplicate:
             raise AssertionError(
-                f"{file.name}: {read} read, not {loaded} loaded + {rejected} rejected + {duplicate} duplicate"
+                f"{file.name}: {staged.count} read, "
+                f"not {loaded} loaded + {rejected} rejected + {duplicate} duplicate"
             )
-        return FileCounts(file, read, loaded, rejected, duplicate)
+        return FileCounts(file, staged.count, loaded, rejected, duplicate)
 
-    def accepted(
-        self, contract: Contract, schema: pa.Schema, constants: Mapping[str, str]
-    ) -> pa.RecordBatchReader:
+    def accepted(self, contract: Contract, schema: pa.Schema, constants: Mapping[str, str]) -> FileSelect:
         """Accepted rows in the columns of `schema`; `constants` are SQL literals of columns shared by all."""
         derived = {
             **{
-                column.year_kept_as: f"year({column.name})"
+                column.year_kept_as: f"year({column.name})::integer"
                 for column in contract.columns
                 if column.year_kept_as
             },
             **constants,
         }
         columns = ", ".join(f"{derived.get(name, name)} as {name}" for name in schema.names)
-        return self._reader(f"select {columns} from accepted_{contract.entity}")
+        sql = self._standing(self._entities[contract.entity], columns)
+        dropped = _dropped(contract)
+        if dropped not in sql:
+            return FileSelect(sql, {})
+        lines = self._connection.sql(f"select line_no from {dropped}").to_arrow_table()
+        return FileSelect(sql, {dropped: lines})
 
     def rejected(self, columns: str) -> pa.RecordBatchReader:
         """Rejected rows of the batch by entity and line, in the given columns."""
@@ -131,143 +161,153 @@ class BatchCheck:
         ).fetchall()
         return [(str(code), str(column), int(count), int(line)) for code, column, count, line in rows]
 
-    def _reject_malformed(self, contract: Contract, file: EntityFile) -> None:
+    def _reject_malformed(self, entity: _Entity) -> None:
         whole = "replace(malformed, chr(0), '\\0')"
         self._execute(
             f"""
             insert into rejected
             select $1, $2, line_no, null, 'malformed', problem,
-                {f"'{MASK}'" if contract.has_personal else whole}, {whole}
-            from staged where malformed is not null""",
-            [contract.entity, file.name],
+                {f"'{MASK}'" if entity.contract.has_personal else whole}, {whole}
+            from ({entity.staged.rows}) as records where malformed is not null""",
+            [entity.contract.entity, entity.file.name],
         )
+        self._drop(entity, "select line_no from rejected where entity = $1", [entity.contract.entity])
 
-    def _reject_broken(self, contract: Contract, file: EntityFile) -> None:
-        """Fill `accepted` with the rows that break no rule."""
-        rules = row_rules(contract, self._arrival)
+    def _reject_broken(self, entity: _Entity) -> None:
+        rules = row_rules(entity.contract, self._arrival, entity.staged.sound)
         is_broken = " or ".join(f"({rule.condition})" for rule in rules)
-        columns = ", ".join([*contract.column_names, "known_at", "is_known_at_assumed", "row_hash"])
-        # A filter here would make the engine compute every typed value twice.
-        self._execute(
+        if not self._pick(entity, f"{self._standing(entity, 'line_no')} where {is_broken}"):
+            return
+        broken = ", ".join(f"case when {rule.condition} then {_as_struct(rule)} end" for rule in rules)
+        self._reject(
+            entity,
             f"""
-            create table accepted as
-            select line_no, {columns}, coalesce({is_broken}, false) as is_broken
-            from typed where malformed is null"""
+            select line_no, broken[1].column_name as column_name, broken[1].code as reason_code,
+                array_to_string([rule.reason for rule in broken], '; ') as reason
+            from (
+                select line_no, [rule for rule in [{broken}] if rule is not null] as broken
+                from ({self._picked(entity)}) as picked
+            )""",
         )
-        if self._count("select count(*) from accepted where is_broken"):
-            broken = ", ".join(f"case when {rule.condition} then {_as_struct(rule)} end" for rule in rules)
-            self._reject(
-                contract,
-                file,
-                f"""
-                select line_no, broken[1].column_name as column_name, broken[1].code as reason_code,
-                    array_to_string([rule.reason for rule in broken], '; ') as reason
-                from (
-                    select line_no, [rule for rule in [{broken}] if rule is not null] as broken
-                    from typed where line_no in (select line_no from accepted where is_broken)
-                )""",
-            )
-            self._execute("delete from accepted where is_broken")
 
-    def _settle_repeats(self, contract: Contract, file: EntityFile) -> int:
+    def _settle_repeats(self, entity: _Entity) -> int:
         """Of rows of this file with the same key keep one of identical ones, reject all that contradict.
 
         Returns the number of identical duplicates.
         """
+        contract = entity.contract
         grain = [*(name for name in contract.key if name != "valid_from")]
         if contract.kind == "version":
             grain += ["valid_from", "known_at"]
         same = ", ".join(grain)
+        hashes = repeated_hashes(self._connection, f"hash({same})", entity.typed, entity.staged.count)
+        if not len(hashes):
+            return 0
+        self._connection.register("hashes", pa.table({"hash": hashes}))
+        suspects = self._standing(entity, "line_no")
+        is_picked = self._pick(entity, f"{suspects} where hash({same}) in (select hash from hashes)")
+        self._connection.unregister("hashes")
+        if not is_picked:
+            return 0
         self._execute(
             f"""
             create or replace table repeats as
-            with repeated as (select {same} from accepted group by {same} having count(*) > 1),
+            with suspects as ({self._picked(entity)}),
             groups as (
                 select
                     {same}, count(distinct row_hash) > 1 as is_conflict,
                     array_to_string(min(line_no, 5), ', ')
                     || case when count(*) > 5 then ' ...' else '' end as lines
-                from accepted semi join repeated using ({same}) group by {same}
+                from suspects group by {same} having count(*) > 1
             )
             select
-                accepted.line_no, groups.is_conflict, groups.lines,
+                suspects.line_no, groups.is_conflict, groups.lines,
                 row_number() over (
-                    partition by {same} order by accepted.known_at, accepted.line_no
+                    partition by {same} order by suspects.known_at, suspects.line_no
                 ) > 1 as is_copy
-            from accepted inner join groups using ({same})"""
+            from suspects inner join groups using ({same})"""
         )
         self._reject(
-            contract,
-            file,
+            entity,
             f"""
             select
                 line_no, '{", ".join(contract.key)}' as column_name, 'conflicting_duplicate' as reason_code,
                 'lines ' || lines || ' have the same key and different content' as reason
             from repeats where is_conflict""",
         )
-        self._drop_lines("select line_no from repeats where is_conflict")
-        return self._drop_lines("select line_no from repeats where is_copy and not is_conflict")
+        return self._drop(entity, "select line_no from repeats where is_copy and not is_conflict")
 
-    def _reject_orphans(self, contract: Contract, file: EntityFile, column: str, parent: Contract) -> None:
+    def _reject_orphans(self, entity: _Entity, column: str, parent: Contract) -> None:
         key = parent.key[0]
         self._execute(f"create table if not exists keys_{parent.entity} ({key} varchar)")
+        # Of all rows, dropped ones too: the few parents that only those name cost less than a join.
         self._execute(
             f"""
             create or replace table missing as
-            select distinct {column} as {key} from accepted
-            where {column} is not null and {column} not in (select {key} from keys_{parent.entity})"""
+            select {key} from (select distinct {column} as {key} from ({entity.typed}) as typed)
+            where {key} is not null and {key} not in (select {key} from keys_{parent.entity})"""
         )
         if self._look_up(parent, f"select {key} from missing"):
             self._execute(f"delete from missing where {key} in (select {key} from loaded)")
-        orphans = f"from accepted where {column} in (select {key} from missing)"
-        named = named_value(contract, column, column)
+        orphans = f"{self._standing(entity, 'line_no')} where {column} in (select {key} from missing)"
+        if not self._count("select count(*) from missing") or not self._pick(entity, orphans):
+            return
+        named = named_value(entity.contract, column, column)
         self._reject(
-            contract,
-            file,
+            entity,
             f"""
             select line_no, '{column}' as column_name, 'orphan' as reason_code,
                 {named} || ' is not among the {parent.entity} of this or an earlier batch' as reason
-            {orphans}""",
+            from ({self._picked(entity)}) as picked""",
         )
-        self._drop_lines(f"select line_no {orphans}")
 
-    def _settle_against_loaded(self, contract: Contract, file: EntityFile) -> int:
+    def _settle_against_loaded(self, entity: _Entity) -> int:
         """Drop what is loaded already, reject events that contradict it, keep new versions.
 
         Returns the number of identical duplicates.
         """
+        contract = entity.contract
         key = ", ".join(contract.key)
-        if not self._look_up(contract, f"select distinct {key} from accepted"):
+        if not self._look_up(contract, self._standing(entity, f"distinct {key}")):
             return 0
+        met = f"{self._standing(entity, 'line_no')} semi join loaded using ({key})"
+        if not self._pick(entity, met):
+            return 0
+        on_key = " and ".join(f"picked.{name} = loaded.{name}" for name in contract.key)
         if contract.kind == "event":
-            contradicting = (
-                f"from accepted inner join loaded using ({key}) where accepted.row_hash <> loaded.row_hash"
+            differs = " or ".join(
+                f"picked.{name} is distinct from loaded.{name}" for name in contract.compared_columns
+            )
+            self._execute(
+                f"""
+                create or replace table met as
+                select picked.line_no, bool_or({differs or "false"}) as is_conflict
+                from ({self._picked(entity)}) as picked inner join loaded on {on_key}
+                group by picked.line_no"""
             )
             self._reject(
-                contract,
-                file,
+                entity,
                 f"""
                 select line_no, '{key}' as column_name, 'conflicting_duplicate' as reason_code,
                     'an earlier batch holds the same key with different content' as reason
-                {contradicting}""",
+                from met where is_conflict""",
             )
-            self._drop_lines(f"select line_no {contradicting}")
-            return self._drop_lines(f"select line_no from accepted semi join loaded using ({key})")
+            return self._drop(entity, "select line_no from met where not is_conflict")
         # A version says something new only where it differs from the one in force and known before it.
-        on_key = " and ".join(f"accepted.{name} = loaded.{name}" for name in contract.key)
-        return self._drop_lines(
+        return self._drop(
+            entity,
             f"""
             select line_no from (
-                select accepted.line_no, accepted.row_hash = loaded.row_hash as is_same
-                from accepted inner join loaded
+                select picked.line_no, picked.row_hash = loaded.row_hash as is_same
+                from ({self._picked(entity)}) as picked inner join loaded
                     on {on_key}
-                    and loaded.valid_from <= accepted.valid_from
-                    and loaded.known_at <= accepted.known_at
+                    and loaded.valid_from <= picked.valid_from
+                    and loaded.known_at <= picked.known_at
                 qualify row_number() over (
-                    partition by accepted.line_no
+                    partition by picked.line_no
                     order by loaded.valid_from desc, loaded.known_at desc, loaded.batch_no desc
                 ) = 1
-            ) where is_same"""
+            ) where is_same""",
         )
 
     def _look_up(self, contract: Contract, keys: str) -> bool:
@@ -284,24 +324,45 @@ class BatchCheck:
             is_filled = True
         return is_filled
 
-    def _reject(self, contract: Contract, file: EntityFile, faulty: str) -> None:
-        """Record the rows of a select of line_no, column_name, reason_code, reason, with their raw values."""
-        names = [*contract.column_names, "known_at"]
-        masked = ", ".join(f"{name} := {masked_value(contract, name)}" for name in names)
-        whole = ", ".join(f"{name} := raw_{name}" for name in names)
+    def _standing(self, entity: _Entity, columns: str) -> str:
+        """Select of the rows that no check has dropped so far."""
+        dropped = _dropped(entity.contract)
+        select = f"select {columns} from ({entity.typed}) as typed"
+        is_any_dropped = self._count(f"select count(*) from (select 1 from {dropped} limit 1)")
+        return f"{select} anti join {dropped} using (line_no)" if is_any_dropped else select
+
+    def _pick(self, entity: _Entity, lines: str) -> int:
+        """Fetch the rows of a select of line_no, for `_picked`; returns how many."""
+        self._execute(f"create or replace table picked_lines as {lines}")
+        count = self._count("select count(*) from picked_lines")
+        if count:
+            self._execute(f"create or replace table picked as {entity.staged.rows_of('picked_lines')}")
+        return count
+
+    def _picked(self, entity: _Entity) -> str:
+        """Select of the rows that were picked last, typed."""
+        return typed_rows(entity.contract, self._arrival, "select * from picked", entity.staged.sound)
+
+    def _reject(self, entity: _Entity, faulty: str) -> None:
+        """Record and drop picked rows: a select of line_no, column_name, reason_code, reason."""
+        names = [*entity.contract.column_names, "known_at"]
+        masked = ", ".join(f"{name} := {masked_value(entity.contract, name)}" for name in names)
+        whole = ", ".join(f"{name} := {raw_text(name)}" for name in names)
+        self._execute(f"create or replace table faulty as {faulty}")
         self._execute(
             f"""
             insert into rejected
             select $1, $2, line_no, column_name, reason_code, reason,
                 to_json(struct_pack({masked}))::varchar, to_json(struct_pack({whole}))::varchar
-            from ({faulty}) as faulty inner join typed using (line_no)""",
-            [contract.entity, file.name],
+            from faulty inner join ({self._picked(entity)}) as picked using (line_no)""",
+            [entity.contract.entity, entity.file.name],
         )
+        self._drop(entity, "select line_no from faulty")
 
-    def _drop_lines(self, lines: str) -> int:
-        return self._count(f"delete from accepted where line_no in ({lines})")
+    def _drop(self, entity: _Entity, lines: str, params: list[str] | None = None) -> int:
+        return self._count(f"insert into {_dropped(entity.contract)} {lines}", params)
 
-    def _reader(self, sql: str, rows: int = APPEND_ROWS) -> pa.RecordBatchReader:
+    def _reader(self, sql: str, rows: int = BATCH_ROWS) -> pa.RecordBatchReader:
         # A cursor of its own, so that the checks may go on while the rows are taken.
         return self._connection.cursor().sql(sql).to_arrow_reader(rows)
 
@@ -309,8 +370,13 @@ class BatchCheck:
         self._connection.execute(sql, params)
 
     def _count(self, sql: str, params: list[str] | None = None) -> int:
-        row = self._connection.execute(sql, params).fetchone()
-        return int(row[0]) if row else 0
+        # All rows, though there is one: a result that is not read to its end blocks the connection.
+        rows = self._connection.execute(sql, params).fetchall()
+        return int(rows[0][0]) if rows else 0
+
+
+def _dropped(contract: Contract) -> str:
+    return f"dropped_{contract.entity}"
 
 
 def _as_struct(rule: Rule) -> str:

@@ -37,7 +37,7 @@ LOGICAL_TYPES = {
     "date": "date",
 }
 
-# The columns that every raw table ends with. A file may bring known_at itself.
+# The columns that the tables of versions end with; events have no row_hash. A file may bring known_at itself.
 TECHNICAL_FIELDS = [
     pa.field("row_hash", pa.string()),
     pa.field("batch_id", pa.string()),
@@ -92,9 +92,16 @@ class Contract:
         return f"restricted.{self.entity}"
 
     @property
-    def hash_table(self) -> str:
-        """Where row_hash is kept. A hash of personal data is personal too."""
+    def key_table(self) -> str:
+        """Where loaded rows are looked up by key. A hash of personal data is personal too."""
         return self.restricted_table if self.has_personal else self.raw_table
+
+    @property
+    def compared_columns(self) -> tuple[str, ...]:
+        """Columns of `key_table` that tell whether a loaded row says the same as one that arrives."""
+        if self.kind == "version":
+            return ("row_hash",)
+        return tuple(name for name in self.column_names if name not in self.key)
 
     @cached_property
     def has_personal(self) -> bool:
@@ -118,7 +125,8 @@ class Contract:
                 fields.append(pa.field(column.name, column.arrow_type))
             elif column.year_kept_as:
                 fields.append(pa.field(column.year_kept_as, pa.int32()))
-        technical = TECHNICAL_FIELDS[1:] if self.has_personal else TECHNICAL_FIELDS
+        has_hash = self.kind == "version" and not self.has_personal
+        technical = TECHNICAL_FIELDS if has_hash else TECHNICAL_FIELDS[1:]
         return pa.schema(fields + technical)
 
     @cached_property
@@ -257,6 +265,9 @@ def _read_contract(path: Path) -> Contract:
     dates = [column.name for column in columns if column.physical_type == "date"]
     if contract.business_date not in dates:
         raise custom.error("businessDate", f"{contract.business_date!r} is not a date column")
+    if contract.kind == "event" and contract.has_personal:
+        # Repeated events are compared column by column in raw, where no personal column is.
+        raise custom.error("entityKind", "an entity with personal columns has to be a version")
     if contract.kind == "version" and "valid_from" not in dates:
         raise table.error("properties", "a version entity needs the date column valid_from")
     return contract

@@ -1,6 +1,7 @@
-"""One entity file into a scratch table of text, with the line that each record stands on.
+"""One entity file as records: its layout, and where a select finds its values and the line of each.
 
-Memory is that of one chunk of records, whatever the size of the file.
+A Parquet file is read where it lies; the records of a CSV file are split here and written to a Parquet file
+of text first. Memory is that of one chunk of records, whatever the size of the file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-import duckdb
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -114,60 +114,14 @@ def _column_faults(file: EntityFile, contract: Contract, found: tuple[str, ...])
     ]
 
 
-def stage(
-    connection: duckdb.DuckDBPyConnection,
-    file: EntityFile,
-    layout: Layout,
-    contract: Contract,
-    on_rows: Callable[[int], None],
-) -> int:
-    """Fill `staged` with the records of the file and return how many there are.
-
-    Columns: line_no bigint (the header is line 1), malformed varchar (the raw line where it cannot be split),
-    problem varchar, and for each column and known_at `raw_<column>` varchar, trimmed, null when empty.
-    """
-    names = [*contract.column_names, "known_at"]
-    columns = ", ".join(f"raw_{name} varchar" for name in names)
-    connection.execute(
-        f"create or replace table staged (line_no bigint, malformed varchar, problem varchar, {columns})"
-    )
-    present = [name for name in names if name in layout.columns]
-    targets = ", ".join(["line_no", "malformed", "problem", *(f"raw_{name}" for name in present)])
-    if layout.separator is None:
-        values = ", ".join(_clean(f'"{name}"') for name in present)
-        connection.execute("set timezone = 'UTC'")
-        try:
-            connection.execute(
-                f"insert into staged ({targets}) select file_row_number + 2, null, null, {values}"
-                " from read_parquet($1, file_row_number = true, hive_partitioning = false)",
-                [str(file.path)],
-            )
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise IngestError(
-                f"{file.name}: Parquet cannot be read, damaged: deliver it again ({reason})"
-            ) from None
-    else:
-        values = ", ".join(_clean(f"raw_{name}") for name in present)
-        with file.path.open(encoding="utf-8-sig", newline="") as stream:
-            chunks = csv_batches(stream, layout, present, on_rows)
-            schema = _batch_schema(present)
-            reader = pa.RecordBatchReader.from_batches(schema, chunks)
-            connection.register("arriving", reader)
-            connection.execute(
-                f"insert into staged ({targets}) select line_no, malformed, problem, {values} from arriving"
-            )
-            connection.unregister("arriving")
-    row = connection.execute("select count(*) from staged").fetchone()
-    count = int(row[0]) if row else 0
-    if layout.separator is None:
-        on_rows(count)
-    return count
-
-
-def _clean(expression: str) -> str:
-    blanks = " || ".join(f"chr({ord(blank)})" for blank in BLANKS)
-    return f"nullif(trim(cast({expression} as varchar), {blanks}), '')"
+def split_csv(
+    path: Path, target: Path, layout: Layout, names: list[str], on_rows: Callable[[int], None]
+) -> None:
+    """Write the records of a CSV file to the Parquet file `target`, in the columns of `csv_batches`."""
+    schema = _batch_schema(names)
+    with path.open(encoding="utf-8-sig", newline="") as stream, pq.ParquetWriter(target, schema) as writer:
+        for batch in csv_batches(stream, layout, names, on_rows):
+            writer.write_batch(batch)
 
 
 def _batch_schema(names: list[str]) -> pa.Schema:

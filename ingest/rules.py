@@ -1,4 +1,4 @@
-"""The rules of a contract as SQL over `staged`: typed values, what breaks a row, what of it may be shown."""
+"""The rules of a contract as SQL over staged records: typed values, what breaks a row, what may be shown."""
 
 from __future__ import annotations
 
@@ -52,9 +52,16 @@ class Rule:
     reason: str
 
 
-def typed_rows(contract: Contract, arrival: Arrival) -> str:
-    """Select of `staged` with typed values, filled version and knowledge dates, and a hash of the content."""
-    typed = [f"{_parsed(column)} as {given(column.name)}" for column in contract.columns]
+def typed_rows(contract: Contract, arrival: Arrival, records: str, sound: frozenset[str]) -> str:
+    """Select of staged records with typed values, filled version and knowledge dates, a hash of the content.
+
+    `sound` are the columns whose raw value is typed already. What is not selected of it costs nothing.
+    """
+    typed = [
+        f"{_sound(column) if column.name in sound else _parsed(column)} as {given(column.name)}"
+        for column in contract.columns
+    ]
+    known_at = "raw_known_at" if "known_at" in sound else _parsed_timestamp("raw_known_at")
     # Empty columns are left out, so that a column added to the contract later changes no hash.
     content = [f"'{name}=' || {name}::varchar" for name in contract.column_names if name != "valid_from"]
     business = f"coalesce({given(contract.business_date)}, date '{BEGINNING}')"
@@ -77,14 +84,19 @@ def typed_rows(contract: Contract, arrival: Arrival) -> str:
             {str(arrival.is_history).lower()} and given_known_at is null as is_known_at_assumed,
             md5(concat_ws(chr(31), {", ".join(content)})) as row_hash
         from (
-            select *, {", ".join(typed)}, {_parsed_timestamp("raw_known_at")} as given_known_at
-            from staged
-        )"""
+            select *, {", ".join(typed)}, {known_at} as given_known_at
+            from ({records}) as records
+        ) as typed"""
 
 
-def row_rules(contract: Contract, arrival: Arrival) -> list[Rule]:
+def row_rules(contract: Contract, arrival: Arrival, sound: frozenset[str]) -> list[Rule]:
     """All rules for single rows, in the order in which the first broken one names the rejection."""
-    return sorted(_rules(contract, arrival), key=lambda rule: RULE_ORDER.index(rule.code))
+    return sorted(_rules(contract, arrival, sound), key=lambda rule: RULE_ORDER.index(rule.code))
+
+
+def raw_text(name: str) -> str:
+    """SQL text of a value as the file gave it."""
+    return f"raw_{name}::varchar"
 
 
 def given(name: str) -> str:
@@ -105,7 +117,7 @@ def masked_value(contract: Contract, name: str) -> str:
     In a file with personal columns a shifted line puts a name into any text column, so only the key and
     values that fit a strict rule are shown.
     """
-    raw = f"raw_{name}"
+    raw = raw_text(name)
     if not contract.has_personal or name in contract.key:
         return raw
     column = next((column for column in contract.columns if column.name == name), None)
@@ -117,16 +129,17 @@ def masked_value(contract: Contract, name: str) -> str:
     return f"case when {raw} is null or {is_sound} then {raw} else '{MASK}' end"
 
 
-def _rules(contract: Contract, arrival: Arrival) -> Iterator[Rule]:
+def _rules(contract: Contract, arrival: Arrival, sound: frozenset[str]) -> Iterator[Rule]:
     delivery = f"is later than the delivery of {arrival.delivered_on}"
     for column in contract.columns:
         name, value = column.name, given(column.name)
-        shown = named_value(contract, name, f"raw_{name}")
+        shown = named_value(contract, name, raw_text(name))
         if column.is_required:
             code = "key" if name in contract.key else "required"
             yield Rule(code, name, f"raw_{name} is null", f"'{name} is empty'")
-        is_untyped = f"raw_{name} is not null and {value} is null"
-        yield Rule("type", name, is_untyped, f"{shown} || ' is not {_EXPECTED[column.physical_type]}'")
+        if name not in sound:
+            is_untyped = f"raw_{name} is not null and {value} is null"
+            yield Rule("type", name, is_untyped, f"{shown} || ' is not {_EXPECTED[column.physical_type]}'")
         if column.pattern:
             is_formless = f"not regexp_full_match({value}, '{column.pattern}')"
             yield Rule("type", name, is_formless, f"{shown} || ' is not of the form {column.pattern}'")
@@ -143,16 +156,21 @@ def _rules(contract: Contract, arrival: Arrival) -> Iterator[Rule]:
         if contract.kind == "event" and name == contract.business_date:
             is_early = f"{value} > date '{arrival.delivered_on}'"
             yield Rule("range", name, is_early, f"{shown} || ' {delivery}'")
-    shown = named_value(contract, "known_at", "raw_known_at")
-    is_untyped = "raw_known_at is not null and given_known_at is null"
-    form = "is not a date or a UTC timestamp (YYYY-MM-DD HH:MM:SS)"
-    yield Rule("type", "known_at", is_untyped, f"{shown} || ' {form}'")
+    shown = named_value(contract, "known_at", raw_text("known_at"))
+    if "known_at" not in sound:
+        is_untyped = "raw_known_at is not null and given_known_at is null"
+        form = "is not a date or a UTC timestamp (YYYY-MM-DD HH:MM:SS)"
+        yield Rule("type", "known_at", is_untyped, f"{shown} || ' {form}'")
     is_early = f"given_known_at::date > date '{arrival.delivered_on}'"
     yield Rule("range", "known_at", is_early, f"{shown} || ' {delivery}'")
 
 
 def _listed(values: tuple[str, ...]) -> str:
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def _sound(column: Column) -> str:
+    return f"raw_{column.name}::{column.physical_type}"
 
 
 def _parsed(column: Column) -> str:

@@ -44,6 +44,13 @@ class Warehouse(Protocol):
         """
         ...
 
+    def append_files(self, name: str, sql: str, tables: Mapping[str, pa.Table]) -> int:
+        """Add the rows of a DuckDB select over files and `tables` to `schema.table`; the number of rows.
+
+        A DuckDB warehouse reads the files itself; elsewhere an in-process DuckDB does and its rows stream in.
+        """
+        ...
+
     def create_table(self, name: str, schema: pa.Schema) -> None:
         """Create `schema.table` with the columns of an Arrow schema when it is missing."""
         ...

@@ -11,7 +11,7 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from warehouse.errors import WarehouseError
+from warehouse.errors import UnavailableError, WarehouseError
 from warehouse.names import quoted, quoted_name, split_name
 from warehouse.relations import FittedRows, as_reader, column_definitions
 
@@ -62,6 +62,27 @@ class DuckWarehouse:
             with suppress(duckdb.TransactionException):
                 self._connection.unregister("keepwell_rows")
         return fitted.rows
+
+    def append_files(self, name: str, sql: str, tables: Mapping[str, pa.Table]) -> int:
+        try:
+            with _said_plainly():
+                for table, rows in tables.items():
+                    self._connection.register(table, rows)
+                selected = _relation(self._connection, sql, ())
+                target = _relation(self._connection, f"select * from {quoted_name(name)}", ())
+                held = dict(zip(target.columns, target.types, strict=True))
+                for column, found in zip(selected.columns, selected.types, strict=True):
+                    # An insert would round and cut in silence to make a value fit.
+                    if held.get(column) != found:
+                        raise WarehouseError(
+                            f"{name}.{column}: cannot keep {found} as {held.get(column, 'no column')}"
+                        )
+                columns = ", ".join(quoted(column) for column in selected.columns)
+            return self.execute(f"insert into {quoted_name(name)} ({columns}) {sql}")
+        finally:
+            with suppress(duckdb.TransactionException):
+                for table in tables:
+                    self._connection.unregister(table)
 
     def create_table(self, name: str, schema: pa.Schema) -> None:
         self.execute(f"create table if not exists {quoted_name(name)} ({column_definitions(schema)})")
@@ -147,7 +168,7 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
             if "lock" not in str(fault).lower():
                 raise WarehouseError(f"cannot open {path}: {fault}") from fault
             if time.monotonic() > deadline:
-                raise WarehouseError(
+                raise UnavailableError(
                     f"another process keeps {path} open, and DuckDB lets in one at a time: "
                     f"wait for it or stop it ({fault})"
                 ) from fault

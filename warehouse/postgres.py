@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,7 +12,8 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.errors import WarehouseError
+from warehouse.errors import UnavailableError, WarehouseError
+from warehouse.files import selected_rows
 from warehouse.names import quoted_name, split_name
 from warehouse.relations import COMPUTED_NUMERIC, FittedRows, as_reader, column_definitions
 
@@ -24,6 +26,17 @@ READERS_PATIENCE_S = 300
 VIEW_LOCK_TIMEOUT_MS = 1_000
 STREAM_LOCK_TIMEOUT_S = 60
 LOCK_NOT_AVAILABLE, DEADLOCK, CANNOT_CHANGE_VIEW = "55P03", "40P01", "42P16"
+
+# A server that is gone, stopping or starting. The driver gives no SQLSTATE where libpq speaks, and the same
+# status to every other fault, so its words decide; a wrong name or password stays wrong.
+UNAVAILABLE_STATES = re.compile(r"08...|57P0[123]")
+UNAVAILABLE_WORDS = re.compile(
+    r"Failed to connect|no connection to the server|server closed the connection|terminating connection"
+    r"|could not (receive|send) data|connection has been closed|connection (was|not) (lost|open)"
+)
+REFUSED_FOR_GOOD = re.compile(
+    r'FATAL:\s+(database ".*" does not exist|role ".*" does not exist|password|no pg_hba)'
+)
 
 
 class PostgresWarehouse:
@@ -77,6 +90,10 @@ class PostgresWarehouse:
             self.execute(f"analyze {quoted_name(name)}")
         return fitted.rows
 
+    def append_files(self, name: str, sql: str, tables: Mapping[str, pa.Table]) -> int:
+        with selected_rows(sql, tables) as rows:
+            return self.append(name, rows)
+
     def create_table(self, name: str, schema: pa.Schema) -> None:
         self.execute(f"create table if not exists {quoted_name(name)} ({column_definitions(schema)})")
 
@@ -125,7 +142,7 @@ class PostgresWarehouse:
         deadline = time.monotonic() + READERS_PATIENCE_S
         while not self._try_replacing(views):
             if time.monotonic() > deadline:
-                raise WarehouseError(
+                raise UnavailableError(
                     f"readers have held {', '.join(views)} for {READERS_PATIENCE_S} s: "
                     "end their transactions and try again"
                 )
@@ -222,7 +239,15 @@ def _said_plainly(prefix: str = "") -> Iterator[None]:
     except adbc.Error as fault:
         text = str(fault).partition("ERROR:")[2] or str(fault)
         text = text.partition("\nQuery was:")[0].partition(". SQLSTATE:")[0].strip()
-        raise WarehouseError(prefix + text) from fault
+        error = UnavailableError if _is_unavailable(fault) else WarehouseError
+        raise error(prefix + text) from fault
+
+
+def _is_unavailable(fault: adbc.Error) -> bool:
+    if fault.sqlstate:
+        return bool(UNAVAILABLE_STATES.fullmatch(fault.sqlstate))
+    text = str(fault).partition("\nQuery was:")[0]
+    return bool(UNAVAILABLE_WORDS.search(text)) and not REFUSED_FOR_GOOD.search(text)
 
 
 def _sqlstate(fault: WarehouseError) -> str | None:

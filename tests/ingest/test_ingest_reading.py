@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from ingest import reading
 from ingest.contracts import load_contracts
-from ingest.reading import EntityFile, Layout, read_layout, stage
+from ingest.reading import EntityFile, Layout, read_layout
+from ingest.staging import stage
 
 BRANCHES = load_contracts()["branches"]
 NAMES = ["branch_id", "branch_name", "city"]
@@ -29,11 +30,12 @@ def staged(path: Path) -> Staged:
     file = EntityFile("branches", path, path.name, "")
     layout, _ = read_layout(file, BRANCHES)
     with duckdb.connect() as connection:
-        count = stage(connection, file, layout, BRANCHES, lambda rows: None)
+        records = stage(connection, path.parent, file, layout, BRANCHES, lambda rows: None)
         rows = connection.execute(
-            "select line_no, malformed, raw_branch_id, raw_branch_name, raw_city from staged order by line_no"
+            "select line_no, malformed, raw_branch_id, raw_branch_name, raw_city"
+            f" from ({records.rows}) order by line_no"
         ).fetchall()
-    assert count == len(rows)
+    assert records.count == len(rows)
     return rows
 
 

@@ -27,6 +27,7 @@ from tests.ingest.bank import (
     transactions,
     write_csv,
 )
+from warehouse.files import selected_rows
 
 CONTRACTS = load_contracts()
 ARRIVAL = Arrival(
@@ -165,7 +166,9 @@ def checked(folder: Path, rows: list[Row]) -> tuple[FileCounts, set[str], set[in
             layout, _ = read_layout(file, CONTRACTS[entity])
             counts[entity] = check.check(file, layout, lambda rows: None)
         schema = pa.schema([("transaction_id", pa.string())])
-        accepted = check.accepted(CONTRACTS["transactions"], schema, {}).read_all()
+        select = check.accepted(CONTRACTS["transactions"], schema, {})
+        with selected_rows(select.sql, select.tables) as reader:
+            accepted = reader.read_all()
         rejected = check.rejected("line_no").read_all()
     return (
         counts["transactions"],
