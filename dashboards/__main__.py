@@ -8,17 +8,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dashboards.published import NothingPublished, Published, read
+from dashboards.published import NothingPublished, Published, read, read_history
 from warehouse import Settings, WarehouseError, open_warehouse
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code 0, or 2 when there is nothing to show or nowhere to write it."""
+    """Exit code 0; 2 when there is nothing to show or nowhere to write it; 75 when worth a retry."""
     arguments = _parser().parse_args(argv)
     try:
         settings = Settings.from_environment()
         with open_warehouse(settings, read_only=True) as wh:
-            published = read(wh)
+            is_history = arguments.command == "summary" and arguments.history
+            published = read_history(wh) if is_history else read(wh)
     except NothingPublished:
         print(
             "dashboards: nothing is published in this warehouse yet; run the daily job first (`make run`)",
@@ -27,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except WarehouseError as error:
         print(f"dashboards: {error}", file=sys.stderr)
-        return 2
+        return error.exit_code
     if arguments.command == "summary":
         from dashboards.summary import show
 
@@ -61,7 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     report = commands.add_parser("report", help="write the self-contained HTML report; prints its path")
     report.add_argument("--out", required=True, type=Path, metavar="FILE", help="the HTML file to write")
-    commands.add_parser("summary", help="print tiers, segments, lift, rejected rows and the publication")
+    summary = commands.add_parser(
+        "summary", help="print tiers, segments, lift, rejected rows and the publication"
+    )
+    summary.add_argument(
+        "--history",
+        action="store_true",
+        help="of the newest month-end that the bootstrap built",
+    )
     return parser
 
 

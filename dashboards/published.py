@@ -61,22 +61,44 @@ class Published:
 
 def read(wh: Warehouse) -> Published:
     """Read the newest standing publication. Raises NothingPublished when there is none."""
-    publication = _publication(wh)
+    if not wh.exists("marts.fct_kpis"):
+        raise NothingPublished
+    publication = _publication(wh, "daily")
+    return _read(wh, "marts", publication)
+
+
+def read_history(wh: Warehouse) -> Published:
+    """Read the newest month-end that the last bootstrap built, as `history` shows it. Raises NothingPublished
+    when there is none.
+    """
+    publication = _publication(wh, "bootstrap")
+    newest = _rows(
+        wh,
+        "select max(as_of_date) as day from ops.standing_snapshots where run_id = $1",
+        [publication["run_id"]],
+    )[0]["day"]
+    if newest is None:
+        raise NothingPublished
+    return _read(wh, "history", {**publication, "as_of_date": newest})
+
+
+def _read(wh: Warehouse, schema: str, publication: Row) -> Published:
     day: list[Any] = [publication["as_of_date"]]
     training = _training(wh, publication["model_version"])
+    has_scores = wh.exists(f"{schema}.fct_churn_scores")
+
+    def rows(sql: str) -> list[Row]:
+        return _rows(wh, sql.format(schema=schema), day)
+
     return Published(
         publication=publication,
         source=_rows(wh, "select * from ops.sources")[0],
-        kpis=_rows(
-            wh,
-            "select * from marts.fct_kpis where as_of_date = $1 order by kpi_code, dimension, member",
-            day,
-        ),
-        tiers=_rows(wh, TIERS, day),
-        rfm_cells=_rows(wh, RFM_CELLS, day),
-        segments=_rows(wh, SEGMENTS, day),
-        score_bins=_rows(wh, SCORE_HISTOGRAM, day),
-        risk_bands=_rows(wh, RISK_BANDS, day),
+        kpis=rows(KPIS),
+        tiers=rows(TIERS),
+        rfm_cells=rows(RFM_CELLS),
+        segments=rows(SEGMENTS),
+        score_bins=rows(SCORE_HISTOGRAM) if has_scores else [],
+        risk_bands=rows(RISK_BANDS) if has_scores else [],
         training=training,
         gains=gains_of(training),
         batches=_rows(wh, BATCHES),
@@ -85,6 +107,8 @@ def read(wh: Warehouse) -> Published:
         findings=_rows(wh, FINDINGS, [publication["run_id"]]),
     )
 
+
+KPIS = "select * from {schema}.fct_kpis where as_of_date = $1 order by kpi_code, dimension, member"
 
 # Customers who left stay in the marts (their rows are the history of churn); what a reader calls "our
 # customers" are those with an open account, as in the KPI of that name.
@@ -95,8 +119,8 @@ select
     tiers.value_tier_zh,
     count(*) as count_customers,
     avg(cast(tiers.metric_amount as double precision)) as mean_amount
-from marts.fct_customer_value_tiers as tiers
-inner join marts.dim_customers as customers
+from {schema}.fct_customer_value_tiers as tiers
+inner join {schema}.dim_customers as customers
     on tiers.customer_id = customers.customer_id and tiers.as_of_date = customers.as_of_date
 where tiers.as_of_date = $1 and customers.is_open
 group by tiers.value_tier, tiers.value_tier_en, tiers.value_tier_zh
@@ -109,8 +133,8 @@ select
     rfm.f_score,
     count(*) as count_customers,
     avg(cast(rfm.m_score as double precision)) as mean_m_score
-from marts.fct_customer_rfm as rfm
-inner join marts.dim_customers as customers
+from {schema}.fct_customer_rfm as rfm
+inner join {schema}.dim_customers as customers
     on rfm.customer_id = customers.customer_id and rfm.as_of_date = customers.as_of_date
 where rfm.as_of_date = $1 and customers.is_open
 group by rfm.r_score, rfm.f_score
@@ -125,8 +149,8 @@ select
     count(*) as count_customers,
     avg(cast(rfm.recency_days as double precision)) as mean_recency_days,
     avg(cast(rfm.monetary_amount as double precision)) as mean_amount
-from marts.fct_customer_rfm as rfm
-inner join marts.dim_customers as customers
+from {schema}.fct_customer_rfm as rfm
+inner join {schema}.dim_customers as customers
     on rfm.customer_id = customers.customer_id and rfm.as_of_date = customers.as_of_date
 where rfm.as_of_date = $1 and customers.is_open
 group by rfm.segment, rfm.segment_en, rfm.segment_zh
@@ -139,7 +163,7 @@ from (
     select
         cast(least(floor(churn_probability * {SCORE_BINS}), {SCORE_BINS - 1}) as integer) as bin,
         risk_band
-    from marts.fct_churn_scores
+    from {{schema}}.fct_churn_scores
     where as_of_date = $1
 ) as binned
 group by bin, risk_band
@@ -153,7 +177,7 @@ select
     risk_band_zh,
     count(*) as count_customers,
     avg(cast(churn_probability as double precision)) as mean_probability
-from marts.fct_churn_scores
+from {schema}.fct_churn_scores
 where as_of_date = $1
 group by risk_band, risk_band_en, risk_band_zh
 order by avg(cast(churn_probability as double precision)) desc
@@ -202,9 +226,11 @@ def _rows(wh: Warehouse, sql: str, params: list[Any] | None = None) -> list[Row]
     return wh.query(sql, params or []).to_pylist()
 
 
-def _publication(wh: Warehouse) -> Row:
-    """The publication that `marts` shows: of the daily ones not withdrawn, the newest as-of date."""
-    if not wh.exists("ops.publications") or not wh.exists("marts.fct_kpis"):
+def _publication(wh: Warehouse, kind: str) -> Row:
+    """Of the publications of a kind, not withdrawn, the newest as-of date: of the daily ones, what `marts`
+    shows.
+    """
+    if not wh.exists("ops.publications"):
         raise NothingPublished
     standing = _rows(
         wh,
@@ -213,10 +239,11 @@ def _publication(wh: Warehouse) -> Row:
             publication_no, run_id, kind, as_of_date, scores_status, model_version, rows_published,
             coalesce(note, '') as note
         from ops.publications
-        where kind = 'daily' and withdrawn_at is null
+        where kind = $1 and withdrawn_at is null
         order by as_of_date desc, publication_no desc
         limit 1
         """,
+        [kind],
     )
     if not standing:
         raise NothingPublished

@@ -16,7 +16,7 @@ SUITE_NAMES = ("arrival", "marts", "scores")  # expectations.runner.SUITES, whos
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit code 0: every gate passed; 1: one failed; 2: the question was wrong."""
+    """Exit code 0: every gate passed; 1: one failed; 2: the question was wrong; 75: worth a retry."""
     arguments = _parser().parse_args(argv)
     try:
         settings = Settings.from_environment()
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         return record_dbt(settings, arguments.run, list(dict.fromkeys(arguments.gate)), arguments.results)
     except (WarehouseError, dbt_results.UnreadableResultsError) as error:
         print(f"expectations: {error}", file=sys.stderr)
-        return 2
+        return error.exit_code
 
 
 def run(settings: Settings, run_id: str, suites: list[str]) -> int:

@@ -26,6 +26,8 @@ STATUSES = {
 class UnreadableResultsError(ValueError):
     """A file of dbt's is missing, no JSON, or not what dbt writes."""
 
+    exit_code = 2
+
 
 def read(results_path: Path, gates: Sequence[str]) -> dict[str, list[TestResult]]:
     """Every test of an invocation, and every model, seed or snapshot that failed, by the gate it belongs to.

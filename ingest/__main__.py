@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             ERRORS.print(f"ingest: {fault}", markup=False)
         if options.command != "contracts":
             ERRORS.print("ingest: nothing of this delivery is loaded", markup=False)
-        return 2
+        return error.exit_code if isinstance(error, WarehouseError) else 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,7 +16,8 @@ from warehouse.settings import Settings
 
 EXIT_CODES = """
 exit codes: 0 done, 1 the run's tests or marts forbid it, 2 something is wrong with the request or the
-warehouse, 99 nothing to do (Airflow shows such a task as skipped)
+warehouse, 75 the warehouse could not be reached (try again), 99 nothing to do (Airflow shows such a task as
+skipped)
 
 The bank's warehouse is found through KEEPWELL_HOME, KEEPWELL_SOURCE, KEEPWELL_TARGET and
 KEEPWELL_WAREHOUSE_URL.
@@ -33,12 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         if nothing.run_id:
             print(nothing.run_id)
         return 99
-    except GateError as fault:
-        print(f"refused: {fault}", file=sys.stderr)
-        return 1
     except WarehouseError as fault:
-        print(f"error: {fault}", file=sys.stderr)
-        return 2
+        print(f"{'refused' if isinstance(fault, GateError) else 'error'}: {fault}", file=sys.stderr)
+        return fault.exit_code
     except BrokenPipeError:
         # The reader, `head` for one, has seen enough; leave the interpreter nothing to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,12 +1,22 @@
-"""The one error of the room: its message is meant for the user."""
+"""The errors of the room: their messages are meant for the user, their exit codes for Airflow."""
 
 
 class WarehouseError(Exception):
     """Something about the warehouse, its settings or a statement is wrong; the message says what to do."""
 
+    exit_code = 2
+
 
 class GateError(WarehouseError):
-    """The run's own data forbids what was asked: exit code 1."""
+    """The run's own data forbids what was asked."""
+
+    exit_code = 1
+
+
+class UnavailableError(WarehouseError):
+    """The warehouse cannot be reached, or was lost on the way: the same may work in a minute."""
+
+    exit_code = 75
 
 
 class NothingToDoError(Exception):

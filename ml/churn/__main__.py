@@ -17,8 +17,8 @@ NOTHING_TO_DO = 99
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 2 bad input, 99 nothing to train on or to score with
-    yet.
+    """Run one command; returns the exit code: 0 done, 2 bad input, 75 the warehouse could not be reached,
+    99 nothing to train on or to score with yet.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(done)
     except (InputError, WarehouseError) as error:
         print(f"ml.churn {options.command}: {error}", file=sys.stderr)
-        return 2
+        return error.exit_code
     except NothingToTrainError as nothing:
         print(f"ml.churn train: no model trained: {nothing}", file=sys.stderr)
         return NOTHING_TO_DO
@@ -49,9 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ml.churn",
         description="Train the churn model on matured month-ends and score customers with the champion.",
-        epilog="Exit codes: 0 done; 2 bad input or no champion; 99 nothing to train on, or the bank is "
-        "too young for scores. KEEPWELL_HOME, KEEPWELL_SOURCE and KEEPWELL_TARGET choose the bank, "
-        "ml/churn/params.yaml the model.",
+        epilog="Exit codes: 0 done; 2 bad input or no champion; 75 worth a retry; 99 nothing to train on, or "
+        "the bank is too young for scores. KEEPWELL_HOME, KEEPWELL_SOURCE and KEEPWELL_TARGET choose the "
+        "bank, ml/churn/params.yaml the model.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="{train,score,models}")
     train = commands.add_parser(

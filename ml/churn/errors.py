@@ -4,6 +4,8 @@
 class InputError(Exception):
     """The input, the parameters or the registry do not fit: exit code 2."""
 
+    exit_code = 2
+
 
 class TooYoungError(Exception):
     """The bank's data cannot have given a model yet: an empty table is written, exit code 99."""

@@ -231,6 +231,26 @@ def test_the_publication_is_the_newest_daily_one_that_stands(published: Settings
         assert read(wh).publication["publication_no"] == 1
 
 
+def test_before_the_first_day_the_summary_shows_the_newest_month_end_of_history(
+    published: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", "--history"]) == 2
+    assert "nothing is published" in capsys.readouterr().err
+    with open_warehouse(published) as wh:
+        wh.execute("update ops.publications set kind = 'bootstrap', scores_status = 'none'")
+        wh.execute("delete from archive.fct_churn_scores")
+        for mart in wh.query(
+            "select table_name as name from information_schema.tables where table_schema = 'marts'"
+        )["name"].to_pylist():
+            wh.execute(f"drop view marts.{mart}")
+    assert main(["summary"]) == 2
+    capsys.readouterr()
+    assert main(["summary", "--history"]) == 0
+    shown = capsys.readouterr().out
+    assert "High" in shown
+    assert "as one that builds past month-ends is" in " ".join(shown.split())
+
+
 @pytest.mark.parametrize("command", [["summary"], ["report", "--out", "report.html"]])
 def test_nothing_published_is_one_clear_message(
     settings: Settings,
