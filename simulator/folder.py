@@ -124,7 +124,7 @@ def _summary(
     parameters: Parameters, rows: Counter[str], faults: dict[str, int], out: Path, truth: Path
 ) -> str:
     transactions, others = rows["transactions"], rows.total() - rows["transactions"]
-    soiled = f", {sum(faults.values()):,} of them touched by planted faults," if faults else ""
+    soiled = f" (planted faults touch {sum(faults.values()):,} rows)" if faults else ""
     return (
         f"Made a bank of {parameters.customers:,} customers on its first day: {transactions:,} transactions "
         f"and {others:,} other rows{soiled} in {out}; its truth in {truth}"
