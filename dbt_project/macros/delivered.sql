@@ -5,5 +5,5 @@
         rows_of_entity.*,
         greatest(cast(rows_of_entity.known_at as date), batches.arrived_on) as known_date
     from {{ source('raw', entity) }} as rows_of_entity
-    left join {{ ref('stg_batches') }} as batches on rows_of_entity.batch_id = batches.batch_id
+    left join {{ ref('stg_batches') }} as batches on rows_of_entity.batch_no = batches.batch_no
 {%- endmacro %}

@@ -40,5 +40,5 @@
 
 {#- Sum of a column over the days of (observed_on - last_day, observed_on - first_day], by the column `days_ago`. -#}
 {% macro sum_between(column, first_day, last_day) -%}
-    sum(case when days_ago >= {{ first_day }} and days_ago < {{ last_day }} then {{ column }} else 0 end)
+    coalesce(sum({{ column }}) filter (where days_ago >= {{ first_day }} and days_ago < {{ last_day }}), 0)
 {%- endmacro %}

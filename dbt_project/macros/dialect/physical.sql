@@ -32,3 +32,31 @@
 {% macro postgres__index_on(relation, column) -%}
     create index if not exists {{ relation.identifier }}_{{ column }} on {{ relation }} using brin ({{ column }})
 {%- endmacro %}
+
+{#- The conditions by which a fact takes its new arrivals, one after the other. DuckDB groups a history of millions of
+    customer-days within its memory month by month; the other engines sort on disk, in one pass. -#}
+{% macro parts_of_arrivals(newest_batch) -%}
+    {{ return(adapter.dispatch('parts_of_arrivals', 'keepwell')(newest_batch)) }}
+{%- endmacro %}
+
+{% macro default__parts_of_arrivals(newest_batch) -%}
+    {{ return(['batch_no > ' ~ newest_batch]) }}
+{%- endmacro %}
+
+{% macro duckdb__parts_of_arrivals(newest_batch) -%}
+    {%- set parts = [] -%}
+    {%- if newest_batch == 0 -%}
+        {%- set months -%}
+            select distinct
+                cast(date_trunc('month', booked_on) as date) as starts_on,
+                cast(date_trunc('month', booked_on) + interval 1 month as date) as ends_before
+            from {{ ref('stg_transactions') }}
+            order by starts_on
+        {%- endset -%}
+        {%- for month in run_query(months).rows -%}
+            {%- do parts.append("booked_on >= date '" ~ month[0] ~ "' and booked_on < date '" ~ month[1] ~ "'") -%}
+        {%- endfor -%}
+        {{ return(parts) }}
+    {%- endif -%}
+    {{ return(['batch_no > ' ~ newest_batch]) }}
+{%- endmacro %}

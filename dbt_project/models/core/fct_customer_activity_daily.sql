@@ -1,9 +1,8 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        post_hook="{{ index_on(this, 'activity_date') }}"
+        materialized='arrivals',
+        order_by='activity_date',
+        post_hook=["{{ index_on(this, 'activity_date') }}", "{{ index_on(this, 'batch_no') }}"]
     )
 }}
 
@@ -13,12 +12,11 @@
 #}
 with
 
-arrivals as (
+{# Read several times for a few of its columns: a copy of the whole would cost more than the passes. #}
+arrivals as not materialized (
     select *
     from {{ ref('stg_transactions') }}
-    {% if is_incremental() %}
-        where batch_no > (select coalesce(max(facts.batch_no), 0) from {{ this }} as facts)
-    {% endif %}
+    where {{ new_arrivals() }}
 ),
 
 bank as (
@@ -144,9 +142,8 @@ measured as (
         *,
         is_customer_initiated and not is_reversal as is_customer_act,
         case
-            when not is_customer_initiated then 0
-            when is_reversal then -reporting_amount
-            else reporting_amount
+            when is_customer_initiated and is_reversal then -reporting_amount
+            when is_customer_initiated then reporting_amount
         end as customer_amount
     from owned
 ),
@@ -154,45 +151,100 @@ measured as (
 daily as (
     select
         customer_id,
-        batch_id,
-        min(batch_no) as batch_no,
+        batch_no,
         cast(count(*) as integer) as count_postings,
-        cast(sum(case when reporting_amount is null then 1 else 0 end) as integer)
-            as count_postings_without_rate,
-        cast(sum(case when is_customer_act then 1 else 0 end) as integer) as count_customer_transactions,
-        cast(sum(case when is_customer_act and channel in ('mobile', 'web') then 1 else 0 end) as integer)
+        cast(count(*) filter (where reporting_amount is null) as integer) as count_postings_without_rate,
+        cast(count(*) filter (where is_customer_act) as integer) as count_customer_transactions,
+        cast(count(*) filter (where is_customer_act and channel in ('mobile', 'web')) as integer)
             as count_digital_transactions,
-        cast(sum(customer_amount) as {{ money() }}) as sum_customer_amount,
-        cast(sum(case when direction = 'credit' then reporting_amount else 0 end) as {{ money() }})
-            as sum_inflow,
-        cast(sum(case when direction = 'debit' then reporting_amount else 0 end) as {{ money() }})
-            as sum_outflow,
+        cast(coalesce(sum(customer_amount), 0) as {{ money() }}) as sum_customer_amount,
+        cast(coalesce(sum(reporting_amount) filter (where direction = 'credit'), 0) as {{ money() }}) as sum_inflow,
+        cast(coalesce(sum(reporting_amount) filter (where direction = 'debit'), 0) as {{ money() }}) as sum_outflow,
         booked_on as activity_date,
         known_date
     from measured
-    group by customer_id, batch_id, booked_on, known_date
+    group by customer_id, batch_no, booked_on, known_date
 ),
-
-{% if is_incremental() %}
-    known_days as (
-        select distinct
-            facts.customer_id,
-            facts.activity_date
-        from {{ this }} as facts
-        inner join (select distinct daily.activity_date from daily) as days
-            on facts.activity_date = days.activity_date
-        where facts.is_first_of_active_day
-    ),
-{% endif %}
 
 {#
     A day counts once, however many rows tell of it: on the row that told first. Later batches are known later, so a
-    snapshot that sees any of the rows sees that one.
+    snapshot that sees any of the rows sees that one. `repeats` are the other rows: those of a day that an earlier batch
+    told of, and of the days that come twice here. For that one of two rows must have come after the first of all that
+    came for its date, so only such days are put in order.
 #}
+days_told_before as (
+    select
+        daily.customer_id,
+        daily.batch_no,
+        daily.activity_date,
+        daily.known_date
+    from {{ this }} as facts
+    inner join daily
+        on
+            facts.customer_id = daily.customer_id
+            and facts.activity_date = daily.activity_date
+    where
+        facts.is_first_of_active_day
+        {# Says where to look in a table in the order of dates. #}
+        and facts.activity_date >= (select min(earliest.activity_date) from daily as earliest)
+),
+
+first_arrivals as (
+    select
+        activity_date,
+        min(known_date) as known_date,
+        min(batch_no) as batch_no
+    from daily
+    where count_customer_transactions > 0
+    group by activity_date
+),
+
+days_told_later as (
+    select distinct
+        daily.customer_id,
+        daily.activity_date
+    from daily
+    inner join first_arrivals on daily.activity_date = first_arrivals.activity_date
+    where
+        daily.count_customer_transactions > 0
+        and (daily.known_date > first_arrivals.known_date or daily.batch_no > first_arrivals.batch_no)
+),
+
+tellings as (
+    select
+        daily.customer_id,
+        daily.batch_no,
+        daily.activity_date,
+        daily.known_date,
+        row_number() over (
+            partition by daily.customer_id, daily.activity_date
+            order by daily.known_date, daily.batch_no
+        ) as telling_no
+    from daily
+    inner join days_told_later
+        on
+            daily.customer_id = days_told_later.customer_id
+            and daily.activity_date = days_told_later.activity_date
+    where daily.count_customer_transactions > 0
+),
+
+repeats as (
+    select
+        customer_id,
+        batch_no,
+        activity_date,
+        known_date
+    from tellings
+    where telling_no > 1
+
+    union
+
+    select * from days_told_before
+),
+
 final as (
     select
         daily.customer_id,
-        daily.batch_id,
         daily.batch_no,
         daily.count_postings,
         daily.count_postings_without_rate,
@@ -201,21 +253,16 @@ final as (
         daily.sum_customer_amount,
         daily.sum_inflow,
         daily.sum_outflow,
-        daily.count_customer_transactions > 0
-        and {% if is_incremental() %} known_days.customer_id is null and {% endif %}
-        row_number() over (
-            partition by daily.customer_id, daily.activity_date, daily.count_customer_transactions > 0
-            order by daily.known_date, daily.batch_no
-        ) = 1 as is_first_of_active_day,
+        daily.count_customer_transactions > 0 and repeats.customer_id is null as is_first_of_active_day,
         daily.activity_date,
         daily.known_date
     from daily
-    {% if is_incremental() %}
-        left join known_days
-            on
-                daily.customer_id = known_days.customer_id
-                and daily.activity_date = known_days.activity_date
-    {% endif %}
+    left join repeats
+        on
+            daily.customer_id = repeats.customer_id
+            and daily.batch_no = repeats.batch_no
+            and daily.activity_date = repeats.activity_date
+            and daily.known_date = repeats.known_date
 )
 
 select * from final

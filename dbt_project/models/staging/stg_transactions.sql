@@ -12,7 +12,6 @@ select
     transaction_type,
     channel,
     reverses_transaction_id,
-    batch_id,
     batch_no,
     amount,
     case when direction = 'credit' then amount else -amount end as signed_amount,
