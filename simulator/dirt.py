@@ -19,11 +19,11 @@ from simulator.schemas import SCHEMAS
 
 Array = npt.NDArray[Any]
 
-# One row for each faulty row, or for each file that comes late or twice as a whole (`rows` of them). `line_no` is
-# the line in the file of that delivery, the header being line 1, as ops.rejected_rows counts; null where the row
-# itself is a good one. `fate`: rejected (with reason_code and column_name), deduplicated, carried (into raw) or
-# refused (with its delivery). `key` holds the values of `key_columns` as text. `known_on` is the day on which the
-# source knew a late row.
+# One row for each faulty row, or for each file that comes late or twice as a whole (`rows` of them).
+# `line_no` is the line in the file of that delivery, the header being line 1, as ops.rejected_rows counts;
+# null where the row itself is a good one. `fate`: rejected (with reason_code and column_name),
+# deduplicated, carried (into raw) or refused (with its delivery). `key` holds the values of `key_columns`
+# as text. `known_on` is the day on which the source knew a late row.
 PLANTED = pa.schema(
     [
         ("delivery", pa.date32()), ("entity", pa.string()), ("fault", pa.string()), ("fate", pa.string()),

@@ -128,12 +128,16 @@ class Accounts:
 
     def maturity(self, day: int) -> Days:
         """The maturity that the bank's system shows on a day; NEVER without one; shape (accounts,)."""
-        rolls = np.zeros(len(self), dtype=np.int64)
-        matures = add_months(self.opened, self.term)
-        while (due := (self.term > 0) & (matures <= day) & (matures < self.closed)).any():
+        dated = np.flatnonzero(self.term > 0)
+        opened, term, closed = self.opened[dated], self.term[dated], self.closed[dated]
+        rolls = np.zeros(len(dated), dtype=np.int64)
+        matures = add_months(opened, term)
+        while (due := (matures <= day) & (matures < closed)).any():
             rolls += due
-            matures = add_months(self.opened, self.term * (rolls + 1))
-        return np.where(self.term > 0, matures, NEVER)
+            matures = add_months(opened, term * (rolls + 1))
+        shown = np.full(len(self), NEVER)
+        shown[dated] = matures
+        return shown
 
     def table(self, rows: Array, branch: Array, known_on: int, valid_from: Days) -> pa.Table:
         """Rows of the `accounts` file as the bank's system showed them on the day `known_on`."""
