@@ -73,19 +73,22 @@ def snapshot_before(wh: Warehouse, run: Run, day: datetime.date) -> tuple[str, d
 
 def totals(schema: str, count_dates: int) -> Asset:
     """Customers counted in each mart, one row an as-of date."""
-    counted = "\nunion all\n".join(
-        f"select '{mart}' as mart, as_of_date, customer_id from {schema}.{mart}"
-        for mart in ("dim_customers", *CUSTOMER_MARTS)
+    marts = ("dim_customers", *CUSTOMER_MARTS)
+    listed = "\nunion all\n".join(
+        f"select '{mart}' as mart, as_of_date, customer_id from {schema}.{mart}" for mart in marts
     )
-    sums = ",\n".join(
-        f"count(case when mart = '{mart}' then 1 end) as {mart}"
-        for mart in ("dim_customers", *CUSTOMER_MARTS)
-    )
+    counts = ", ".join(f"count(case when mart = '{mart}' then 1 end) as {mart}" for mart in marts)
+    sums = ", ".join(f"cast(sum({mart}) as bigint) as {mart}" for mart in marts)
     return Asset(
         relation=f"{schema}.dim_customers",
+        # By customer first: PostgreSQL counts distinct values by sorting them.
         query=f"""
-        select as_of_date, {sums}, count(distinct customer_id) as count_customers
-        from ({counted}) as marts
+        select as_of_date, {sums}, count(customer_id) as count_customers
+        from (
+            select as_of_date, customer_id, {counts}
+            from ({listed}) as listed
+            group by as_of_date, customer_id
+        ) as customers
         group by as_of_date
         """,
         expectations=(
