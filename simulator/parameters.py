@@ -105,7 +105,8 @@ class Parameters:
     @property
     def repeated_date(self) -> date | None:
         """The day on which a bad source delivers the files of `end` once more: the day after it."""
-        return self.end + timedelta(days=1) if self.dirt >= DIRT_OF_A_BAD_SOURCE else None
+        is_bad = self.dirt >= DIRT_OF_A_BAD_SOURCE and self._later_deliveries >= 1
+        return self.end + timedelta(days=1) if is_bad else None
 
     @property
     def badly_encoded_date(self) -> date | None:

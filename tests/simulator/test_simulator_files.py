@@ -230,6 +230,23 @@ def test_monthly_deliveries_are_dated_by_the_month_end_and_hold_its_rows(monthly
         earlier = folder
 
 
+def test_a_deposit_that_rolls_over_has_a_version_from_that_day_on(monthly: dict[str, Path]) -> None:
+    rolled = duckdb.sql(
+        f"""
+        select count(*), count(*) filter (valid_from <> maturity_before)
+        from (
+            select maturity_on, valid_from, closed_on,
+                lag(maturity_on) over (partition by account_id order by valid_from) as maturity_before
+            from read_parquet('{monthly["parquet"]}/*/accounts.parquet')
+        )
+        where maturity_on <> maturity_before and closed_on is null
+        """
+    ).fetchall()
+    ((versions, wrong),) = rolled
+    assert versions > 0
+    assert wrong == 0
+
+
 def test_csv_holds_the_same_rows_as_parquet(monthly: dict[str, Path]) -> None:
     compared = 0
     for path in sorted(monthly["parquet"].glob("*/*.parquet")):
