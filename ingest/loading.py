@@ -154,6 +154,7 @@ class _Loader:
             raise IngestError(delivery.faults)
         with _scratch_folder(self._settings) as folder:
             files = self._files(delivery, folder)
+            stamps = [_stamp(file) for file in files]
             loaded_at = datetime.now(UTC).replace(tzinfo=None)
             with transaction():
                 self._wh.lock("ingest")
@@ -176,6 +177,13 @@ class _Loader:
                     )
                     if not faults:
                         self._append(check, batch, counts)
+                    if changed := [
+                        file.name for file, stamp in zip(files, stamps, strict=True) if _stamp(file) != stamp
+                    ]:
+                        # Checked was one content, loaded perhaps another.
+                        raise IngestError(
+                            f"{', '.join(changed)}: changed while it was read: load again when it is complete"
+                        )
                     self._record(check, batch, counts)
             # The refusal is recorded, and told once that stands.
             if faults:
@@ -270,7 +278,7 @@ class _Loader:
         """
         if self._wh.target != "postgres":
             return
-        # For this transaction: a quarter of a small server's memory, whatever the server's default.
+        # For this transaction, whatever the server's default.
         self._wh.execute(f"set local maintenance_work_mem = '{INDEX_MEMORY}'")
         unique = "unique" if contract.kind == "event" else ""
         self._wh.execute(
@@ -343,6 +351,11 @@ class _Batch:
     is_history: bool
     loaded_at: datetime
     is_accepted: bool
+
+
+def _stamp(file: EntityFile) -> tuple[int, int, int]:
+    status = file.path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class _LoadedRows:

@@ -59,6 +59,17 @@ def test_personal_columns_are_those_of_customers_and_leave_only_the_birth_year()
     assert personal < set(customers.restricted_schema.names)
 
 
+def test_events_keep_no_hash_and_hold_no_personal_column(tmp_path: Path) -> None:
+    for contract in load_contracts().values():
+        keeps_hash = contract.kind == "version" and not contract.has_personal
+        assert ("row_hash" in contract.raw_schema.names) == keeps_hash, contract.entity
+    folder = shutil.copytree(CONTRACTS_FOLDER, tmp_path / "contracts")
+    path = folder / "customers.yaml"
+    path.write_text(path.read_text("utf-8").replace("value: version", "value: event", 1), "utf-8")
+    with pytest.raises(ContractError, match=r"customers.yaml: customProperties.entityKind: .* a version"):
+        load_contracts(folder)
+
+
 def test_parents_come_before_children() -> None:
     order = list(load_contracts())
     for contract in load_contracts().values():

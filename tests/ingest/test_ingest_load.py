@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pytest
 
+from ingest.checking import BatchCheck, FileCounts
 from ingest.contracts import load_contracts
+from ingest.reading import EntityFile
 from tests.ingest.bank import (
     ACCOUNTS,
     CUSTOMERS,
@@ -22,7 +27,8 @@ from tests.ingest.bank import (
     write_csv,
     write_parquet,
 )
-from warehouse import open_warehouse
+from tests.ingest.conftest import empty_bank
+from warehouse import Settings, open_warehouse
 
 COUNTS = """
     select
@@ -257,6 +263,50 @@ def test_parents_may_come_in_an_earlier_batch_and_children_of_rejected_parents_a
     )
     bank_here.load(landing, as_of="2026-04-01")
     assert bank_here.rows("select transaction_id from raw.transactions where batch_no = 2") == [("T63",)]
+
+
+def test_postgresql_finds_a_row_by_its_key_and_a_batch_by_its_number(
+    postgres_settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = empty_bank(replace(postgres_settings, source="canonical"), capsys)
+    landing = tmp_path / "landing"
+    write_csv(landing / "2026-03-31", bank(60))
+    write_csv(landing / "2026-04-01", {"transactions": transactions(70)})
+    here.load(landing, as_of="2026-04-01")
+    assert here.rows(
+        "select indexdef from pg_indexes where schemaname = 'raw' and tablename = 'transactions' order by 1"
+    ) == [
+        ("CREATE INDEX transactions_by_batch ON raw.transactions USING brin (batch_no)",),
+        ("CREATE UNIQUE INDEX transactions_by_key ON raw.transactions USING btree (transaction_id)",),
+    ]
+    assert here.rows("select batch_no, count(*) from raw.transactions group by 1 order by 1") == [
+        (1, 60),
+        (2, 10),
+    ]
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_loaded(
+    quick_bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landing = write_parquet(tmp_path / "landing", bank(20), {})
+    before = quick_bank.table_rows()
+    check = BatchCheck.check
+
+    def check_and_deliver_again(self: BatchCheck, file: EntityFile, *arguments: Any) -> FileCounts:
+        counts = check(self, file, *arguments)
+        if file.entity == "transactions":
+            write_parquet(
+                landing, {"transactions": [transaction(n, amount="9.00") for n in range(1, 21)]}, {}
+            )
+        return counts
+
+    monkeypatch.setattr(BatchCheck, "check", check_and_deliver_again)
+    outcome = quick_bank.ingest(landing)
+    assert outcome.code == 2
+    assert "transactions.parquet: changed while it was read: load again when it is complete" in outcome.err
+    assert {
+        name: rows for name, rows in quick_bank.table_rows().items() if rows and name != "ops.sources"
+    } == {name: rows for name, rows in before.items() if rows}
 
 
 def test_personal_data_is_in_no_table_but_restricted(bank_here: Bank, tmp_path: Path) -> None:

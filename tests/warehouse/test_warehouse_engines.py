@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from warehouse import Settings, WarehouseError, open_warehouse
@@ -85,6 +87,38 @@ def test_append_refuses_what_does_not_fit(settings: Settings, rows: pa.Table, wo
         wh.create_table("raw.everything", EVERY_TYPE)
         with pytest.raises(WarehouseError, match=words):
             wh.append("raw.everything", rows)
+        assert wh.query("select count(*) as n from raw.everything")["n"].to_pylist() == [0]
+
+
+def test_append_files_adds_what_a_select_over_files_and_tables_gives(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "it's.parquet"
+    pq.write_table(ROWS, path)
+    literal = str(path).replace("'", "''")
+    file = f"select small, amount, day, name from read_parquet('{literal}') semi join kept using (name)"
+    with open_warehouse(settings) as wh, wh.transaction():
+        wh.create_table("raw.everything", EVERY_TYPE)
+        assert wh.append_files("raw.everything", file, {"kept": pa.table({"name": [""]})}) == 1
+        assert wh.query("select name, small, amount, day, share from raw.everything").to_pylist() == [
+            {"name": "", "small": None, "amount": Decimal("0.00"), "day": dt.date(2026, 2, 28), "share": None}
+        ]
+        assert wh.append_files("raw.everything", f"select big, name from read_parquet('{literal}')", {}) == 3
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select 1.234::decimal(18, 3) as amount", "raw.everything.amount"),
+        ("select 'red' as colour", "colour"),
+        ("select * from read_parquet('/absent.parquet')", "absent.parquet"),
+    ],
+)
+def test_append_files_refuses_what_does_not_fit(settings: Settings, sql: str, words: str) -> None:
+    with open_warehouse(settings) as wh:
+        wh.create_table("raw.everything", EVERY_TYPE)
+        with pytest.raises(WarehouseError, match=words):
+            wh.append_files("raw.everything", sql, {})
         assert wh.query("select count(*) as n from raw.everything")["n"].to_pylist() == [0]
 
 
