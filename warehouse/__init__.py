@@ -3,7 +3,7 @@
 Importing this package loads no driver; `open_warehouse` does when it is called.
 """
 
-from warehouse.connections import dbt_environment, sqlalchemy_url
+from warehouse.connections import dbt_environment
 from warehouse.door import Warehouse, open_warehouse
 from warehouse.errors import WarehouseError
 from warehouse.settings import Settings
@@ -14,5 +14,4 @@ __all__ = [
     "WarehouseError",
     "dbt_environment",
     "open_warehouse",
-    "sqlalchemy_url",
 ]

@@ -1,4 +1,4 @@
-"""Addresses of the warehouse for those who bring their own driver: dbt and SQLAlchemy."""
+"""The address of the warehouse, for the door and for dbt, which brings its own driver."""
 
 from __future__ import annotations
 
@@ -13,13 +13,6 @@ def postgres_url(settings: Settings) -> str:
     from warehouse import embedded
 
     return embedded.up(settings.postgres_dir, settings.database)
-
-
-def sqlalchemy_url(settings: Settings) -> str:
-    """The warehouse as a SQLAlchemy URL (psycopg 3 or duckdb-engine). May hold a password: do not log it."""
-    if settings.target == "duckdb":
-        return f"duckdb:///{settings.duckdb_path}"
-    return "postgresql+psycopg://" + postgres_url(settings).partition("://")[2]
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
