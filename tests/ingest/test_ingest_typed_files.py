@@ -132,10 +132,13 @@ def test_typed_text_and_csv_files_give_the_same_rows(
 
 
 def test_each_fault_of_a_typed_file_is_rejected_on_both_engines(bank_here: Bank, tmp_path: Path) -> None:
-    bad = [transaction(2000 + number, **changes) for number, (changes, _, _) in enumerate(FAULTS)]
+    # Neither a blank nor a NUL, so that each column is taken as it is.
+    faults = [fault for fault in FAULTS if not {" ", "T\0"}.intersection(fault[0].values())]
+    assert len(faults) == len(FAULTS) - 2
+    bad = [transaction(2000 + number, **changes) for number, (changes, _, _) in enumerate(faults)]
     landing = write_typed(tmp_path / "landing", bank(transactions=[*transactions(1000), *bad]))
     bank_here.load(landing)
-    expected = [(1002 + number, column, code) for number, (_, column, code) in enumerate(FAULTS)]
+    expected = [(1002 + number, column, code) for number, (_, column, code) in enumerate(faults)]
     assert bank_here.rows(REJECTED) == [(8, "transaction_id", "conflicting_duplicate"), *expected]
     assert bank_here.rows("select count(*), sum(amount) from raw.transactions") == [
         (999, sum(number + 0.5 for number in range(1, 1001)) - 7.5)
