@@ -7,3 +7,8 @@
 {% macro double() -%}
     double precision
 {%- endmacro %}
+
+{#- A sum of whole cents as an exact amount. -#}
+{% macro from_cents(cents) -%}
+    cast({{ cents }} as numeric(36, 0)) * 0.01
+{%- endmacro %}

@@ -15,24 +15,26 @@ deposit_accounts as (
     where is_deposit
 ),
 
+anchor_days as (
+    {{ days_of('observations', add_days('observed_on', -anchor_days), 'observed_on') }}
+),
+
 recent_balances as (
     select
-        deposit_accounts.account_id,
-        deposit_accounts.observed_on,
-        deposit_accounts.known_by_on,
+        balances.account_id,
+        anchor_days.observed_on,
+        anchor_days.known_by_on,
         balances.balance_amount,
         balances.balance_on,
         row_number() over (
-            partition by deposit_accounts.account_id, deposit_accounts.observed_on, deposit_accounts.known_by_on
+            partition by balances.account_id, anchor_days.observed_on, anchor_days.known_by_on
             order by balances.balance_on desc
         ) as recency_rank
-    from deposit_accounts
+    from anchor_days
     inner join {{ ref('stg_month_end_balances') }} as balances
         on
-            deposit_accounts.account_id = balances.account_id
-            and deposit_accounts.observed_on >= balances.balance_on
-            and {{ add_days('deposit_accounts.observed_on', -anchor_days) }} < balances.balance_on
-            and deposit_accounts.known_by_on >= balances.known_date
+            anchor_days.day = balances.balance_on
+            and anchor_days.known_by_on >= balances.known_date
 ),
 
 {# An account opened since the last month-end starts from nothing; an older one without a recent balance is unknown. #}
@@ -60,25 +62,34 @@ anchors as (
             and recent_balances.recency_rank = 1
 ),
 
+flow_days as (
+    {{
+        days_of(
+            'observations',
+            'least(' ~ add_days('observed_on', -180) ~ ', ' ~ add_days('observed_on', '-lag_days - outcome_days') ~ ')',
+            'observed_on'
+        )
+    }}
+),
+
+{# In whole cents: sums of integers are several times cheaper than sums of decimals, and as exact. #}
 flows as (
     select
         facts.account_id,
-        observations.observed_on,
-        observations.known_by_on,
-        facts.sum_net_flow as flow,
-        observations.outcome_days,
-        observations.lag_days,
+        flow_days.observed_on,
+        flow_days.known_by_on,
+        cast(facts.sum_net_flow * 100 as bigint) as flow,
+        flow_days.outcome_days,
+        flow_days.lag_days,
         facts.activity_date,
-        {{ days_between('facts.activity_date', 'observations.observed_on') }} as days_ago
-    from observations
+        flow_days.days_ago
+    from flow_days
     inner join {{ ref('fct_account_flows_daily') }} as facts
         on
-            observations.observed_on >= facts.activity_date
-            and facts.activity_date > least(
-                {{ add_days('observations.observed_on', -180) }},
-                {{ add_days('observations.observed_on', '-observations.lag_days - observations.outcome_days') }}
-            )
-            and observations.known_by_on >= facts.known_date
+            flow_days.day = facts.activity_date
+            and flow_days.known_by_on >= facts.known_date
+    {# The join says as much; this lets PostgreSQL read the range only. #}
+    where facts.activity_date >= (select min(earliest.day) from flow_days as earliest)
 ),
 
 {# `_before` sums weigh each flow with the days of the window that came before it. #}
@@ -88,7 +99,7 @@ windows as (
         anchors.customer_id,
         anchors.currency_code,
         min(anchors.anchor_amount) as anchor_amount,
-        sum(case when flows.activity_date > anchors.anchor_on then flows.flow else 0 end) as flow_since_anchor,
+        coalesce(sum(flows.flow) filter (where flows.activity_date > anchors.anchor_on), 0) as flow_since_anchor,
         {{ sum_between('flow * (29 - days_ago)', 0, 30) }} as flow_before_30d,
         {{ sum_between('flow * (89 - days_ago)', 0, 90) }} as flow_before_90d,
         {{ sum_between('flow', 0, 90) }} as flow_90d,
@@ -121,11 +132,24 @@ windows as (
         anchors.known_by_on
 ),
 
-closing as (
+amounts as (
     select
-        windows.*,
+        windows.account_id,
+        windows.customer_id,
+        windows.currency_code,
+        {%- for measure in [
+            'flow_before_30d', 'flow_before_90d', 'flow_90d', 'flow_before_prior_90d', 'flow_before_outcome',
+            'flow_since_start', 'flow_before_base',
+        ] %}
+            {{ from_cents('windows.' ~ measure) }} as {{ measure }},
+        {%- endfor %}
         observations.outcome_days,
-        case when windows.is_open then windows.anchor_amount + windows.flow_since_anchor else 0 end as closing_amount
+        case
+            when windows.is_open then windows.anchor_amount + {{ from_cents('windows.flow_since_anchor') }}
+            else 0
+        end as closing_amount,
+        windows.observed_on,
+        windows.known_by_on
     from windows
     inner join observations
         on
@@ -150,7 +174,7 @@ final as (
         }} as mean_balance_base_amount,
         observed_on,
         known_by_on
-    from closing
+    from amounts
 )
 
 select * from final

@@ -8,6 +8,10 @@ observations as (
     select * from {{ ref('int_observations') }}
 ),
 
+observed_days as (
+    {{ days_of('observations', 'looked_back_to', 'observed_on') }}
+),
+
 days as (
     select
         facts.customer_id,
@@ -16,19 +20,20 @@ days as (
         facts.sum_customer_amount,
         facts.sum_inflow,
         facts.sum_outflow,
-        case when facts.is_first_of_active_day then 1 else 0 end as count_active_days,
-        {{ days_between('facts.activity_date', 'observations.observed_on') }} as days_ago,
-        observations.lag_days,
-        observations.silence_days,
+        facts.is_first_of_active_day,
+        observed_days.days_ago,
+        observed_days.lag_days,
+        observed_days.silence_days,
         case when facts.count_customer_transactions > 0 then facts.activity_date end as acted_on,
-        observations.observed_on,
-        observations.known_by_on
-    from observations
+        observed_days.observed_on,
+        observed_days.known_by_on
+    from observed_days
     inner join {{ ref('fct_customer_activity_daily') }} as facts
         on
-            observations.observed_on >= facts.activity_date
-            and observations.looked_back_to < facts.activity_date
-            and observations.known_by_on >= facts.known_date
+            observed_days.day = facts.activity_date
+            and observed_days.known_by_on >= facts.known_date
+    {# The join says as much; this lets PostgreSQL read the range only. #}
+    where facts.activity_date > (select min(observations.looked_back_to) from observations)
 ),
 
 final as (
@@ -37,7 +42,7 @@ final as (
         {%- for length in [30, 90, 365] %}
             cast({{ sum_between('count_customer_transactions', 0, length) }} as integer)
                 as count_transactions_{{ length }}d,
-            cast({{ sum_between('count_active_days', 0, length) }} as integer)
+            cast(count(*) filter (where is_first_of_active_day and days_ago < {{ length }}) as integer)
                 as count_active_days_{{ length }}d,
             cast({{ sum_between('sum_customer_amount', 0, length) }} as {{ money() }})
                 as sum_amount_{{ length }}d,
@@ -48,10 +53,10 @@ final as (
         cast({{ sum_between('sum_outflow', 0, 90) }} as {{ money() }}) as sum_outflow_90d,
         cast({{ sum_between('sum_customer_amount', 'lag_days', 'lag_days + 365') }} as {{ money() }})
             as sum_amount_365d_at_start,
-        max(case when days_ago < 365 then acted_on end) as last_activity_on,
-        max(case when days_ago >= lag_days then acted_on end) as last_act_by_start_on,
-        max(case when days_ago >= silence_days then acted_on end) as last_act_before_silence_on,
-        min(case when days_ago < silence_days then acted_on end) as first_act_after_silence_on,
+        max(acted_on) filter (where days_ago < 365) as last_activity_on,
+        max(acted_on) filter (where days_ago >= lag_days) as last_act_by_start_on,
+        max(acted_on) filter (where days_ago >= silence_days) as last_act_before_silence_on,
+        min(acted_on) filter (where days_ago < silence_days) as first_act_after_silence_on,
         observed_on,
         known_by_on
     from days
