@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator import engagement, leaving
-from simulator.hazard import Floats, Hazard, mean_hazard
+from simulator.hazard import BUSINESS, Floats, Hazard, mean_hazard
 
 Array = npt.NDArray[Any]
 
 # Share of customers who churn within a year, by measured tier of persons (high, mid, low) and for businesses.
 YEARLY_CHURN = np.array([0.02, 0.05, 0.10, 0.13])
 TIER_CUTS = (100_000.0, 50_000.0)
-BUSINESS = 3
 # The year for which the rates hold is the second one: a trailing year goes before it.
 MONTHS_BEFORE, MONTHS_NEEDED = 12, 24
 # Measured over planned turnover of settled customers, and the variance of one act's amount over its squared
@@ -32,12 +31,11 @@ ROUNDS = 40
 
 
 def solve_intercepts(hazard: Hazard) -> Floats:
-    """Intercepts by group (planned tier of persons, businesses); shape (4,).
+    """Intercepts of high, mid and low tier and of businesses, as for `Hazard.intercept`; shape (4,).
 
     Needs MONTHS_NEEDED months of engagement.
     """
     size = min(len(hazard.customers), MOST_RECKONED)
-    group = hazard.traits.group[:size]
     months = range(MONTHS_NEEDED)
     risk = np.stack([hazard.is_at_risk(month)[:size] for month in months])
     score = np.stack([hazard.score(month)[:size] for month in months])
@@ -45,7 +43,7 @@ def solve_intercepts(hazard: Hazard) -> Floats:
     members = _Members(hazard, size)
     intercepts = np.full(4, -6.0, dtype=np.float32)
     for _ in range(ROUNDS):
-        chosen = mean_hazard(intercepts[group] + score) * risk * (1 - passive)
+        chosen = mean_hazard(hazard.intercept(intercepts)[:size] + score) * risk * (1 - passive)
         rates = members.rates(chosen, passive)
         step = np.log(YEARLY_CHURN / np.maximum(rates, 1e-6))
         intercepts = np.clip(intercepts + 0.8 * step, -12, -1).astype(np.float32)

@@ -22,18 +22,18 @@ Floats = npt.NDArray[np.float32]
 STAGES = ("settled", "cooling_1", "cooling_2", "cooling_3", "cooling_4")
 SETTLED, DEEPEST = 0, 4
 # What a stage leaves of the usual activity and of the usual balance. However fast a customer cools, the mean
-# balance of 90 days stays above 80 % of that of the 90 days before: a stage alone is never a drain (60 %).
-ACTIVITY = np.array([1.0, 0.75, 0.55, 0.42, 0.32])
-BALANCE = np.array([1.0, 0.93, 0.86, 0.80, 0.75])
+# balance of 90 days stays above 70 % of that of the 90 days before: a stage alone is never a drain (60 %).
+ACTIVITY = np.array([1.0, 0.65, 0.48, 0.36, 0.28])
+BALANCE = np.array([1.0, 0.90, 0.80, 0.71, 0.64])
 # From one month to the next, by stage; who is settled begins to cool with a chance of his own.
-DEEPENS = np.array([0.0, 0.34, 0.30, 0.28, 0.0])
-RECOVERS = np.array([0.0, 0.28, 0.26, 0.26, 0.28])
-BEGINS_TO_COOL = 0.010
+DEEPENS = np.array([0.0, 0.26, 0.22, 0.20, 0.0])
+RECOVERS = np.array([0.0, 0.20, 0.18, 0.17, 0.17])
+BEGINS_TO_COOL = 0.007
 BEGINS_AFTER_COMPLAINT = 4.0
 BEGINS_WHEN_NEW = 2.5
 MOST_BEGIN = 0.4
 
-COMPLAINTS_A_YEAR = 0.10
+COMPLAINTS_A_YEAR = 0.13
 COMPLAINTS_WHEN_COOLING = 2.5
 # A complaint counts for so many months, the one in which it was made included.
 COMPLAINT_MONTHS = 6

@@ -1,7 +1,7 @@
 """The monthly hazard of leaving: what drives it, how strongly, and its mean over the noise.
 
 For who is at risk at the start of a month, the chance to begin leaving by choice within it is
-h = 1 - exp(-exp(eta)), eta = intercept(group) + the contributions of the drivers + noise, the noise drawn
+h = 1 - exp(-exp(eta)), eta = intercept(turnover) + the contributions of the drivers + noise, the noise drawn
 from N(0, SIGMA^2) for each customer and month. This is the complementary log-log link: exp(eta) is the
 cumulative hazard of the month.
 """
@@ -42,15 +42,15 @@ class Driver:
 
 DRIVERS = (
     Driver("age", 0.20, -1, "x = (45 - age in years) / 15, within -2 and 2; a business counts as 45"),
-    Driver("tenure", 1.1, -1, "x = exp(-years with the bank / 3)"),
-    Driver("product_families", 0.8, -1, "x = 1 for who holds one family only, else 0"),
-    Driver("assets", 0.6, -1, "x = -log(usual balance / yearly turnover), within -1.2 and 0.5"),
-    Driver("transactions", 0.5, -1, "x = -log(acts a month / those usual for the kind), within -1 and 1"),
-    Driver("activity", 2.4, -1, "x = 1 - share of the usual activity in the stage of engagement"),
-    Driver("balance_trend", 3.2, -1, "x = 1 - share of the usual balance in the stage of engagement"),
-    Driver("complaints", 1.1, 1, "x = 1 for who complained in the last six months, else 0"),
+    Driver("tenure", 1.8, -1, "x = exp(-years with the bank / 3)"),
+    Driver("product_families", 1.2, -1, "x = 1 for who holds one family only, else 0"),
+    Driver("assets", 0.8, -1, "x = -log(usual balance / yearly turnover), within -1.2 and 0.5"),
+    Driver("transactions", 0.4, -1, "x = -log(acts a month / those usual for the kind), within -1 and 1"),
+    Driver("activity", 0.9, -1, "x = 1 - share of the usual activity in the stage of engagement"),
+    Driver("balance_trend", 2.0, -1, "x = 1 - share of the usual balance in the stage of engagement"),
+    Driver("complaints", 1.5, 1, "x = 1 for who complained in the last six months, else 0"),
     Driver(
-        "rate_gap", 0.6, 1, "x = competitors' rate less the own, in points, for who holds deposits or funds"
+        "rate_gap", 0.9, 1, "x = competitors' rate less the own, in points, for who holds deposits or funds"
     ),
 )
 BETA = {driver.name: driver.beta for driver in DRIVERS}
@@ -60,6 +60,11 @@ STAGE_EFFECT = BETA["activity"] * (1 - engagement.ACTIVITY) + BETA["balance_tren
 # Of people, doubling every eight years of age or so; businesses do not die. The bank blocks anyone.
 DEATHS_A_MONTH_AT_60, YEARS_OF_E_FOLD = 1e-4, 11.0
 BLOCKS_A_MONTH = {"bank_policy": 5e-5, "fraud_block": 3e-5}
+
+# Turnovers a year in CNY at which the intercepts of persons hold, one a tier; between them the intercept is
+# linear in the logarithm, so that nobody's hazard jumps at a cut that the files show only with noise.
+TURNOVER_OF_TIERS = (130_000.0, 70_000.0, 36_000.0)
+BUSINESS = 3
 
 _GRID_FROM, _GRID_STEP = -16.0, 0.02
 
@@ -99,6 +104,16 @@ class Hazard:
         _, usual = means.usual_means(customers)
         self._assets = _scaled("assets", -np.clip(np.log(traits.balance / traits.turnover), -0.5, 1.2))
         self._acts = _scaled("transactions", -np.clip(np.log(traits.acts / usual), -1, 1))
+
+    def intercept(self, intercepts: Floats) -> Floats:
+        """The intercept of each customer by turnover, from those of high, mid and low tier and of businesses.
+
+        Shape (customers,), that of `intercepts` (4,).
+        """
+        turnovers, persons = np.log(TURNOVER_OF_TIERS), intercepts[:BUSINESS]
+        of_person = np.interp(np.log(self.traits.turnover), turnovers[::-1], persons[::-1])
+        is_business = self.traits.group == BUSINESS
+        return np.where(is_business, intercepts[BUSINESS], of_person).astype(np.float32)
 
     def is_at_risk(self, month: int) -> npt.NDArray[np.bool_]:
         """Who has been with the bank long enough at the start of a month; shape (customers,)."""

@@ -60,7 +60,7 @@ class Rolling:
         """
         plan, rows, month = self._plan, self._rows, self._month + self._ahead
         hazard = plan.hazard
-        base = plan.intercepts[hazard.traits.group[rows]] + treatment
+        base = plan.intercept[rows] + treatment
         for part in hazard.lasting(month).values():
             base = base + part[rows]
         at_risk = hazard.is_at_risk(month)[rows]

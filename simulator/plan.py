@@ -17,7 +17,7 @@ from simulator import calibration, campaigns, columns, engagement, leaving, mean
 from simulator.calendar import NEVER, Days
 from simulator.campaigns import Contacts
 from simulator.engagement import Engagement
-from simulator.hazard import Hazard, Traits
+from simulator.hazard import BUSINESS, Hazard, Traits
 from simulator.holdings import Intended
 from simulator.leaving import CLOSURE, CUSTOMER_REQUEST, DRAIN, REASONS, SILENCE, SILENCE_DAYS, STAYS
 from simulator.parameters import Parameters
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 
 GROUPS = ("high", "mid", "low", "small_business")
-HIGH, MID, LOW, BUSINESS = 0, 1, 2, 3
+HIGH, MID, LOW = 0, 1, 2
 # What the drained still do with the bank, beside what is usual.
 RESIDUAL_ACTIVITY = 0.25
 DRAINS_AT_ONCE = 20_000
@@ -46,6 +46,7 @@ class Plan:
     traits: Traits
     hazard: Hazard
     intercepts: npt.NDArray[np.float32]
+    intercept: npt.NDArray[np.float32]
     form: Array
     reason: Array
     destination: Array
@@ -134,8 +135,9 @@ def _draw_leaving(
     rng = parameters.generator("leaving")
     left = np.full(size, NEVER)
     reason = np.full(size, CUSTOMER_REQUEST)
+    intercept = hazard.intercept(intercepts)
     for month in range(parameters.months):
-        eta = intercepts[hazard.traits.group] + hazard.score(month) + hazard.noise(parameters, month)
+        eta = intercept + hazard.score(month) + hazard.noise(parameters, month)
         draw, struck, moment = (rng.random(size, dtype=np.float32) for _ in range(3))
         at_risk = hazard.is_at_risk(month) & (left == NEVER)
         leaves = at_risk & (draw < -np.expm1(-np.exp(eta)))
@@ -173,6 +175,7 @@ def _choose_forms(
         traits=hazard.traits,
         hazard=hazard,
         intercepts=intercepts,
+        intercept=hazard.intercept(intercepts),
         form=form,
         reason=reason,
         destination=destination,

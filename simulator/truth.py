@@ -17,7 +17,7 @@ from simulator.bank import Bank
 from simulator.calendar import NEVER
 from simulator.outlook import Rolling, look_ahead
 from simulator.people import KINDS, SEGMENTS, customer_ids
-from simulator.plan import BUSINESS, GROUPS
+from simulator.plan import GROUPS
 from simulator.relationship import is_reached
 
 Array = npt.NDArray[Any]
@@ -92,7 +92,7 @@ def customer_month(bank: Bank, month: int) -> pa.Table:
     parts = {**hazards.lasting(month), **hazards.engagement(month)}
     treatment = hazards.contacts.log_effect(month, known_by=month - 1)
     noise = hazards.noise(bank.parameters, month)
-    intercept = plan.intercepts[hazards.traits.group]
+    intercept = plan.intercept
     eta = intercept + hazards.score(month) + noise
     chance = np.where(hazards.is_at_risk(month), -np.expm1(-np.exp(eta)), 0)[rows]
     outlook = look_ahead(plan, month)
@@ -121,7 +121,7 @@ def _customers(bank: Bank) -> pa.Table:
         {
             "customer_id": customer_ids(numbers),
             "customer_kind": columns.labels(KINDS, customers.kind),
-            "planned_tier": columns.labels(GROUPS, np.where(group == BUSINESS, -1, group)),
+            "planned_tier": columns.labels(GROUPS, np.where(group == hazard.BUSINESS, -1, group)),
             "segment": columns.labels(SEGMENTS, customers.segment),
             "form": columns.labels(leaving.FORMS, plan.form),
             "is_voluntary": pa.array(plan.is_voluntary, mask=~leaves),
@@ -194,6 +194,7 @@ def _parameters(bank: Bank) -> dict[str, Any]:
     return {
         "sigma": hazard.SIGMA,
         "intercepts": dict(zip(GROUPS, map(float, bank.truth.intercepts), strict=True)),
+        "turnover_of_tiers": hazard.TURNOVER_OF_TIERS,
         "drivers": [asdict(driver) for driver in hazard.DRIVERS],
         "yearly_churn_of_measured_tiers": dict(zip(GROUPS, calibration.YEARLY_CHURN.tolist(), strict=True)),
         "engagement": {
