@@ -17,6 +17,7 @@ import pyarrow as pa
 import yaml
 
 from ingest.errors import ContractError
+from warehouse.relations import MANY_VALUES
 
 CONTRACTS_FOLDER = Path(__file__).parent / "contracts"
 
@@ -122,7 +123,10 @@ class Contract:
         fields = []
         for column in self.columns:
             if not column.is_personal:
-                fields.append(pa.field(column.name, column.arrow_type))
+                has_many = column.name in self.key or column.name in self.parents
+                is_text = column.physical_type == "varchar"
+                metadata = MANY_VALUES if has_many and is_text else None
+                fields.append(pa.field(column.name, column.arrow_type, metadata=metadata))
             elif column.year_kept_as:
                 fields.append(pa.field(column.year_kept_as, pa.int32()))
         has_hash = self.kind == "version" and not self.has_personal

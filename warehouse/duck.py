@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from warehouse.errors import UnavailableError, WarehouseError
 from warehouse.names import quoted, quoted_name, split_name
-from warehouse.relations import FittedRows, as_reader, column_definitions
+from warehouse.relations import MANY_VALUES, FittedRows, as_reader, column_definitions
 
 # Steps of a run follow each other closely; wait for the one that is just closing the file.
 LOCK_PATIENCE_S = 15.0
+APPEND_MEMORY = "1GB"
 
 
 class DuckWarehouse:
@@ -78,14 +79,24 @@ class DuckWarehouse:
                             f"{name}.{column}: cannot keep {found} as {held.get(column, 'no column')}"
                         )
                 columns = ", ".join(quoted(column) for column in selected.columns)
+            # Without it, DuckDB keeps what it has written until most of the machine's memory is in use.
+            self.execute(f"set memory_limit = '{APPEND_MEMORY}'")
             return self.execute(f"insert into {quoted_name(name)} ({columns}) {sql}")
         finally:
+            with suppress(WarehouseError):
+                self.execute("reset memory_limit")
             with suppress(duckdb.TransactionException):
                 for table in tables:
                     self._connection.unregister(table)
 
     def create_table(self, name: str, schema: pa.Schema) -> None:
-        self.execute(f"create table if not exists {quoted_name(name)} ({column_definitions(schema)})")
+        # Dictionaries, which DuckDB chooses by itself, double the time of writing where few values repeat.
+        definitions = ", ".join(
+            column_definitions(pa.schema([field]))
+            + (" using compression zstd" if _has_many_values(field) else "")
+            for field in schema
+        )
+        self.execute(f"create table if not exists {quoted_name(name)} ({definitions})")
 
     def exists(self, name: str) -> bool:
         return bool(self.column_types(name))
@@ -173,6 +184,11 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
                     f"wait for it or stop it ({fault})"
                 ) from fault
             time.sleep(0.2)
+
+
+def _has_many_values(field: pa.Field) -> bool:
+    metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+    return MANY_VALUES.items() <= metadata.items()
 
 
 def _relation(

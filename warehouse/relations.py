@@ -15,6 +15,10 @@ from warehouse.names import quoted
 COMPUTED_NUMERIC = pa.decimal128(38, 9)
 
 
+# Metadata of a text field in which nearly every value is another, such as the key of an event.
+MANY_VALUES = {"distinct_values": "many"}
+
+
 def sql_type(arrow_type: pa.DataType) -> str:
     """The SQL type, the same on both engines, that keeps values of `arrow_type`; TypeError when none does."""
     if pa.types.is_decimal(arrow_type):

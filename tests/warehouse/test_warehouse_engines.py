@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse import Settings, WarehouseError, open_warehouse
+from warehouse.relations import MANY_VALUES
 
 EVERY_TYPE = pa.schema(
     [
@@ -211,6 +212,22 @@ def test_errors_are_plain(settings: Settings) -> None:
 def test_read_only_refuses_to_write(settings: Settings) -> None:
     with open_warehouse(settings, read_only=True) as wh, pytest.raises(WarehouseError, match=r"read.only"):
         wh.execute("create table raw.kept (a integer)")
+
+
+def test_duckdb_writes_columns_of_many_values_without_a_dictionary(duckdb_settings: Settings) -> None:
+    schema = pa.schema([pa.field("key", pa.string(), metadata=MANY_VALUES), pa.field("kind", pa.string())])
+    with open_warehouse(duckdb_settings) as wh:
+        wh.create_table("raw.keys", schema)
+        keys = [f"T{number:010}" for number in range(50_000)]
+        wh.append("raw.keys", pa.table({"key": keys, "kind": ["a", "b"] * 25_000}))
+        wh.execute("checkpoint")
+        used = wh.query(
+            """
+            select distinct column_name, compression from pragma_storage_info('raw.keys')
+            where segment_type = 'VARCHAR' order by 1"""
+        ).to_pylist()
+    assert used[0] == {"column_name": "key", "compression": "ZSTD"}
+    assert used[1]["compression"] != "ZSTD"
 
 
 def test_duckdb_draws_no_progress_bar_into_the_output(duckdb_settings: Settings) -> None:
