@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from benchmarks.steps import PROJECT, Bank, StepError, run_dag
-from warehouse import Settings
+from warehouse import Settings, open_warehouse, schema
 
 END = date(2026, 10, 31)
 CHAMPION_SCALE = 0.01
@@ -56,14 +56,24 @@ def new_bank(folder: Path, target: str, landing: Path) -> Bank:
     return Bank(Settings(home=folder.resolve(), source="demo", target=target), landing)
 
 
-def champion(folder: Path, *, months: int, seed: int) -> Path:
-    """The model registry of a small bank of the same kind, trained once: for the time that scoring takes."""
+def champion(folder: Path, *, months: int, seed: int) -> Settings:
+    """A small bank of the same kind with a trained champion, made once: for the time that scoring takes."""
     landing = simulate(folder, scale=CHAMPION_SCALE, months=months, seed=seed)
     as_of = described_days(landing)[0]
     home = folder / f"champion-{months}-{seed}"
-    models = Settings(home=home.resolve(), source="demo", target="duckdb").models_dir
-    if not (models / "champions.json").exists():
+    settings = Settings(home=home.resolve(), source="demo", target="duckdb")
+    if not (settings.models_dir / "champions.json").exists():
         bank = new_bank(home, "duckdb", landing)
         for dag_id in ("customer_bootstrap", "churn_training"):
             run_dag(dag_id, bank, as_of)
-    return models
+    return settings
+
+
+def lend_champion(lender: Settings, borrower: Settings) -> None:
+    """Copy the model registry and its training runs into an empty warehouse, which is initialised."""
+    shutil.copytree(lender.models_dir, borrower.models_dir)
+    with open_warehouse(lender, read_only=True) as warehouse:
+        trainings = warehouse.query("select * from ops.training_runs")
+    with open_warehouse(borrower) as warehouse:
+        schema.init(warehouse)
+        warehouse.append("ops.training_runs", trainings)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import limits
-from benchmarks.banks import champion, described_days, new_bank, simulate
+from benchmarks.banks import champion, described_days, lend_champion, new_bank, simulate
 from benchmarks.steps import PROJECT, Bank, Step, console, run_dag
 
 DAILY = "customer_daily"
@@ -62,12 +62,12 @@ def measure(folder: Path, *, target: str, scale: float, months: int, seed: int, 
     of the whole history, one snapshot, scores by a champion that was trained elsewhere, gates, publication,
     report.
     """
-    models = champion(folder, months=months, seed=seed)
+    lender = champion(folder, months=months, seed=seed)
     landing = simulate(folder, scale=scale, months=months, seed=seed)
     first, following = described_days(landing)[:2]
     bank = new_bank(folder / f"bank-{target}-{scale:g}-{months}", target, landing)
     try:
-        shutil.copytree(models, bank.settings.models_dir)
+        lend_champion(lender, bank.settings)
         full = run_dag(DAILY, bank, first)
         transactions = limits.count_transactions(bank.settings)
         grouped = limits.group_by(bank.settings)
