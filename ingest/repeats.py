@@ -6,8 +6,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-# 512 MB of hashes are sorted at a time; a longer file is read once more for each further slice of them.
-SLICE_ROWS = 64_000_000
+# 800 MB of hashes are sorted at a time; a longer file is read once more for each further slice of them.
+SLICE_ROWS = 100_000_000
 BATCH_ROWS = 500_000
 
 
