@@ -9,6 +9,18 @@
     {% if relation.type != 'view' %} analyze {{ relation }} {% endif %}
 {%- endmacro %}
 
+{#- Memory for sorts and hash tables for the rest of this transaction: PostgreSQL's own 4 MB would take every grouping of
+    a build through the disk. Compiling a query takes it longer than running one here. -#}
+{% macro memory_for_builds() -%}
+    {{ return(adapter.dispatch('memory_for_builds', 'keepwell')()) }}
+{%- endmacro %}
+
+{% macro default__memory_for_builds() -%}{%- endmacro %}
+
+{% macro postgres__memory_for_builds() -%}
+    set local work_mem = '256MB'; set local jit = off
+{%- endmacro %}
+
 {#- Joins by hash for the rest of this transaction. A snapshot picks versions by rank, and PostgreSQL takes one row in 200
     to have rank 1; from there it plans nested and merge joins for what are hundreds of thousands of rows. -#}
 {% macro join_by_hash() -%}

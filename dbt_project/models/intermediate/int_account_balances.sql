@@ -73,7 +73,7 @@ flow_days as (
 ),
 
 {# In whole cents: sums of integers are several times cheaper than sums of decimals, and as exact. #}
-flows as (
+flows as not materialized (
     select
         facts.account_id,
         flow_days.observed_on,
@@ -95,66 +95,75 @@ flows as (
 {# `_before` sums weigh each flow with the days of the window that came before it. #}
 windows as (
     select
-        anchors.account_id,
-        anchors.customer_id,
-        anchors.currency_code,
-        min(anchors.anchor_amount) as anchor_amount,
-        coalesce(sum(flows.flow) filter (where flows.activity_date > anchors.anchor_on), 0) as flow_since_anchor,
+        account_id,
         {{ sum_between('flow * (29 - days_ago)', 0, 30) }} as flow_before_30d,
         {{ sum_between('flow * (89 - days_ago)', 0, 90) }} as flow_before_90d,
         {{ sum_between('flow', 0, 90) }} as flow_90d,
         {{ sum_between('flow * (179 - days_ago)', 90, 180) }} as flow_before_prior_90d,
-        {{ sum_between('flow * (flows.outcome_days - 1 - days_ago)', 0, 'flows.outcome_days') }}
-            as flow_before_outcome,
-        {{ sum_between('flow', 0, 'flows.lag_days') }} as flow_since_start,
-        {{
-            sum_between(
-                'flow * (flows.lag_days + flows.outcome_days - 1 - days_ago)',
-                'flows.lag_days',
-                'flows.lag_days + flows.outcome_days'
-            )
-        }} as flow_before_base,
-        anchors.is_open,
-        anchors.observed_on,
-        anchors.known_by_on
-    from anchors
-    left join flows
+        {{ sum_between('flow * (outcome_days - 1 - days_ago)', 0, 'outcome_days') }} as flow_before_outcome,
+        {{ sum_between('flow', 0, 'lag_days') }} as flow_since_start,
+        {{ sum_between('flow * (lag_days + outcome_days - 1 - days_ago)', 'lag_days', 'lag_days + outcome_days') }}
+            as flow_before_base,
+        observed_on,
+        known_by_on
+    from flows
+    group by account_id, observed_on, known_by_on
+),
+
+since_anchors as (
+    select
+        flows.account_id,
+        sum(flows.flow) as flow_since_anchor,
+        flows.observed_on,
+        flows.known_by_on
+    from flows
+    inner join anchors
         on
-            anchors.account_id = flows.account_id
-            and anchors.observed_on = flows.observed_on
-            and anchors.known_by_on = flows.known_by_on
-    group by
-        anchors.account_id,
-        anchors.customer_id,
-        anchors.currency_code,
-        anchors.is_open,
-        anchors.observed_on,
-        anchors.known_by_on
+            flows.account_id = anchors.account_id
+            and flows.observed_on = anchors.observed_on
+            and flows.known_by_on = anchors.known_by_on
+            and flows.activity_date > anchors.anchor_on
+    {# No anchor is older. #}
+    where flows.days_ago < {{ anchor_days }}
+    group by flows.account_id, flows.observed_on, flows.known_by_on
 ),
 
 amounts as (
     select
-        windows.account_id,
-        windows.customer_id,
-        windows.currency_code,
+        anchors.account_id,
+        anchors.customer_id,
+        anchors.currency_code,
         {%- for measure in [
             'flow_before_30d', 'flow_before_90d', 'flow_90d', 'flow_before_prior_90d', 'flow_before_outcome',
             'flow_since_start', 'flow_before_base',
         ] %}
-            {{ from_cents('windows.' ~ measure) }} as {{ measure }},
+            {{ from_cents('coalesce(windows.' ~ measure ~ ', 0)') }} as {{ measure }},
         {%- endfor %}
         observations.outcome_days,
         case
-            when windows.is_open then windows.anchor_amount + {{ from_cents('windows.flow_since_anchor') }}
+            when anchors.is_open
+                then
+                    anchors.anchor_amount
+                    + {{ from_cents('coalesce(since_anchors.flow_since_anchor, 0)') }}
             else 0
         end as closing_amount,
-        windows.observed_on,
-        windows.known_by_on
-    from windows
+        anchors.observed_on,
+        anchors.known_by_on
+    from anchors
     inner join observations
         on
-            windows.observed_on = observations.observed_on
-            and windows.known_by_on = observations.known_by_on
+            anchors.observed_on = observations.observed_on
+            and anchors.known_by_on = observations.known_by_on
+    left join windows
+        on
+            anchors.account_id = windows.account_id
+            and anchors.observed_on = windows.observed_on
+            and anchors.known_by_on = windows.known_by_on
+    left join since_anchors
+        on
+            anchors.account_id = since_anchors.account_id
+            and anchors.observed_on = since_anchors.observed_on
+            and anchors.known_by_on = since_anchors.known_by_on
 ),
 
 final as (
