@@ -25,6 +25,8 @@ MONTHS_BEFORE, MONTHS_NEEDED = 12, 24
 # Measured over planned turnover of settled customers, and the variance of one act's amount over its squared
 # mean with what else moves turnover; measured on 20,000 customers, 2026-11.
 MEASURED_RATIO, SQUARED_SPREAD = 1.03, 2.0
+# How much of a drain is done, on the average, at the end of the month in which it begins.
+DONE_IN_ITS_MONTH = 0.55
 # Expectations over more customers than these would be no nearer to the bank's.
 MOST_RECKONED = 60_000
 ROUNDS = 40
@@ -76,7 +78,8 @@ class _Members:
                 continue
             # Gone but not yet counted: the silent have done less in the year, the draining have moved more.
             until = activity[: month + 1].sum(axis=0) / 12
-            moved = usual + years_kept * (1 - np.mean(leaving.KEPT_SHARES))
+            done = DONE_IN_ITS_MONTH if month == MONTHS_BEFORE - 1 else 1.0
+            moved = usual + years_kept * (1 - np.mean(leaving.KEPT_SHARES)) * done
             for form, turned_over in ((leaving.SILENCE, until), (leaving.DRAIN, moved)):
                 if (mass := shares[form] * within[form]) > 0:
                     self._pending.append((month, mass, self._tiers(turned_over)))
