@@ -13,6 +13,9 @@ from warehouse import open_warehouse
 
 AS_OF = "2026-10-31"
 PAST = "2026-08-31"
+# The day that the first delivery tells of.
+FIRST_DAY = "2026-10-27"
+FACTS = {"fct_customer_activity_daily": "customer_id", "fct_account_flows_daily": "account_id"}
 MARTS = {
     "dim_customers": "customer_id",
     "fct_customer_activity": "customer_id",
@@ -78,6 +81,25 @@ def test_unit_tests_of_the_models_pass(built: Built) -> None:
     assert found, output
     assert int(found[1]) >= 8
     assert "ERROR=0" in output, output
+
+
+@pytest.mark.parametrize("target", ["duckdb", "postgres"])
+def test_facts_take_each_batch_once(make_bank: Callable, target: str) -> None:
+    """Deliveries built in turn give the facts that all at once give; building again adds none."""
+    by_day, at_once = make_bank(target, f"days{target[0]}"), make_bank(target, f"once{target[0]}")
+    for as_of in (FIRST_DAY, AS_OF):
+        by_day.ingest(as_of)
+        by_day.build(by_day.start("daily", as_of), "facts")
+    at_once.ingest(AS_OF)
+    at_once.build(at_once.start("daily", AS_OF), "facts")
+    for fact, key in FACTS.items():
+        rows = f"select * from core.{fact} order by activity_date, known_date, batch_no, {key}"
+        taken = by_day.rows(rows)
+        assert len({row["batch_no"] for row in taken}) > 1, "a later delivery was taken"
+        assert taken == at_once.rows(rows), fact
+    before = {fact: by_day.rows(f"select count(*) as n from core.{fact}") for fact in FACTS}
+    by_day.build(by_day.start("daily", AS_OF), "facts")
+    assert before == {fact: by_day.rows(f"select count(*) as n from core.{fact}") for fact in FACTS}
 
 
 def append_what_nobody_knew(bank: Any) -> int:
