@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 # Makes up for what cooling, leaving and the short tenure of joiners take from the planned turnover, so that
 # 20 % of open personal customers reach 100,000 CNY in a trailing year and 40 % lie between 50,000 and that.
-MEASURED_SHORTFALL = 1.05
+MEASURED_SHORTFALL = 1.04
 # Below this a single large month would look like money leaving for good.
 LEAST_BALANCE_YEARS = 0.65
 # A turnover a year in CNY and the acts a month of who has it.

@@ -51,12 +51,12 @@ class Segment:
 SEGMENTS = (
     Segment(
         "young_digital", 0.25, 0.45, city_tiers=(5, 3, 2), digital=0.8,
-        turnover=(44_000, 0.42), balance_years=(0.95, 0.35), appetite=2.5, age=(26, 4.5, 18, 35),
+        turnover=(44_000, 0.45), balance_years=(0.95, 0.35), appetite=2.5, age=(26, 4.5, 18, 35),
         tenure_years=3.5, occupations=(42, 5, 5, 16, 6, 18, 8, 0, 0), educations=(2, 28, 55, 15),
     ),
     Segment(
         "family_builders", 0.32, 0.27, city_tiers=(3, 4, 3), digital=0.3,
-        turnover=(66_000, 0.38), balance_years=(1.1, 0.4), appetite=2.1, age=(38, 5.5, 26, 52),
+        turnover=(66_000, 0.42), balance_years=(1.1, 0.4), appetite=2.1, age=(38, 5.5, 26, 52),
         tenure_years=7, occupations=(40, 10, 9, 14, 9, 14, 4, 0, 0), educations=(5, 40, 43, 12),
     ),
     Segment(
@@ -66,7 +66,7 @@ SEGMENTS = (
     ),
     Segment(
         "traditional_seniors", 0.22, 0.09, city_tiers=(2, 3, 5), digital=-0.4,
-        turnover=(42_000, 0.38), balance_years=(2.0, 0.55), appetite=1.0, age=(67, 8, 52, 92),
+        turnover=(42_000, 0.42), balance_years=(2.0, 0.55), appetite=1.0, age=(67, 8, 52, 92),
         tenure_years=12, occupations=(50, 12, 10, 4, 6, 6, 12, 0, 0), educations=(32, 50, 15, 3),
     ),
     Segment(
