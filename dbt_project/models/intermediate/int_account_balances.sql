@@ -66,7 +66,8 @@ flow_days as (
     {{
         days_of(
             'observations',
-            'least(' ~ add_days('observed_on', -180) ~ ', ' ~ add_days('observed_on', '-lag_days - outcome_days') ~ ')',
+            'least(' ~ add_days('observed_on', -180) ~ ', ' ~ add_days('observed_on', '-lag_days - outcome_days')
+            ~ ', ' ~ add_days('observed_on', '-3 * outcome_days') ~ ')',
             'observed_on'
         )
     }}
@@ -104,6 +105,12 @@ windows as (
         {{ sum_between('flow', 0, 'lag_days') }} as flow_since_start,
         {{ sum_between('flow * (lag_days + outcome_days - 1 - days_ago)', 'lag_days', 'lag_days + outcome_days') }}
             as flow_before_base,
+        {{ sum_between('flow', 0, 'outcome_days') }} as flow_in_outcome,
+        {{ sum_between('flow * (2 * outcome_days - 1 - days_ago)', 'outcome_days', '2 * outcome_days') }}
+            as flow_before_lead,
+        {{ sum_between('flow', 0, '2 * outcome_days') }} as flow_since_lead,
+        {{ sum_between('flow * (3 * outcome_days - 1 - days_ago)', '2 * outcome_days', '3 * outcome_days') }}
+            as flow_before_prior_lead,
         observed_on,
         known_by_on
     from flows
@@ -135,7 +142,8 @@ amounts as (
         anchors.currency_code,
         {%- for measure in [
             'flow_before_30d', 'flow_before_90d', 'flow_90d', 'flow_before_prior_90d', 'flow_before_outcome',
-            'flow_since_start', 'flow_before_base',
+            'flow_since_start', 'flow_before_base', 'flow_in_outcome', 'flow_before_lead', 'flow_since_lead',
+            'flow_before_prior_lead',
         ] %}
             {{ from_cents('coalesce(windows.' ~ measure ~ ', 0)') }} as {{ measure }},
         {%- endfor %}
@@ -181,6 +189,13 @@ final as (
         {{
             divide_exact('(closing_amount - flow_since_start) * outcome_days - flow_before_base', 'outcome_days')
         }} as mean_balance_base_amount,
+        {{ divide_exact('(closing_amount - flow_in_outcome) * outcome_days - flow_before_lead', 'outcome_days') }}
+            as mean_balance_lead_amount,
+        {{
+            divide_exact(
+                '(closing_amount - flow_since_lead) * outcome_days - flow_before_prior_lead', 'outcome_days'
+            )
+        }} as mean_balance_prior_lead_amount,
         observed_on,
         known_by_on
     from amounts

@@ -139,6 +139,18 @@ forms as (
                     < observations.drain_share * balances.mean_balance_base_amount
             else false
         end as is_balance_drain,
+        {# The same form, held against the day before the outcome window opens: who had drained by then did not drain in it. #}
+        case
+            when
+                observations.data_started_on
+                > {{ add_days('observations.outcome_from_on', '1 - 2 * observations.outcome_days') }}
+                then false
+            when balances.mean_balance_prior_lead_amount > 0
+                then
+                    balances.mean_balance_lead_amount
+                    < observations.drain_share * balances.mean_balance_prior_lead_amount
+            else false
+        end as has_drained_before,
         observations.as_of_date,
         observations.started_on,
         observations.observed_on,
@@ -177,8 +189,10 @@ counted as (
         counts_account_closure and closed_in_outcome_on is not null as is_counted_closure,
         counts_silence and silent_in_outcome_on is not null as is_counted_silence,
         counts_balance_drain and is_balance_drain as is_counted_drain,
+        counts_balance_drain and has_drained_before as is_drained_before,
         (counts_account_closure and closed_in_gap_on is not null)
-        or (counts_silence and silent_in_gap_on is not null) as is_gap_churn
+        or (counts_silence and silent_in_gap_on is not null)
+        or (counts_balance_drain and has_drained_before) as is_gap_churn
     from forms
 ),
 
@@ -190,6 +204,7 @@ final as (
         mean_balance_outcome_amount,
         is_mature,
         is_silent_at_start,
+        is_drained_before,
         is_gap_churn,
         closed_in_outcome_on is not null as is_account_closure,
         is_balance_drain,

@@ -52,7 +52,7 @@ final as (
         customer_id,
         {%- for measure in [
             'closing_balance', 'mean_balance_30d', 'mean_balance_90d', 'mean_balance_prior_90d',
-            'mean_balance_outcome', 'mean_balance_base',
+            'mean_balance_outcome', 'mean_balance_base', 'mean_balance_lead', 'mean_balance_prior_lead',
         ] %}
             case
                 when count({{ measure }}_amount * rate) = count(*)

@@ -57,6 +57,7 @@ amounts_at_start as (
     where
         outcomes.observation_kind = 'snapshot'
         and not outcomes.is_silent_at_start
+        and not outcomes.is_drained_before
 ),
 
 periods as (
