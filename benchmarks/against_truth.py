@@ -34,6 +34,9 @@ BOOTSTRAP_DRAWS = 500
 class AgainstTruth:
     """Out-of-time figures on the rows that the training held out: `test_date`, eligible, label mature.
 
+    Left out are customers who had churned by plan: the warehouse forgets a drain after the length of its
+    window, and takes who stays with little for a customer again.
+
     `auc_truth` ranks the same rows by the planted probability against the same labels; `auc_expected` is
     what that ranking gives on average over the dice of the plan. `rank_correlation` is Spearman's, of the
     predicted and the planted probability. `difference_error` is the standard error of `auc_truth -
@@ -45,6 +48,7 @@ class AgainstTruth:
     test_date: date
     model: str
     rows: int
+    rows_lost_before: int
     churners: int
     auc_model: float
     auc_truth: float
@@ -65,6 +69,7 @@ class AgainstTruth:
             "bank": f"{self.customers:,} customers, seed {self.seed}",
             "model": f"{self.model}, tested on {self.test_date}",
             "rows, churners": f"{self.rows:,}, {self.churners:,}",
+            "left out: rows of customers who had churned by plan": f"{self.rows_lost_before:,}",
             "AUC of the model": f"{self.auc_model:.4f}",
             "AUC of the planted probability, same rows and labels": f"{self.auc_truth:.4f}",
             "difference": f"{gap:.4f} (standard error {self.difference_error:.4f})",
@@ -118,12 +123,15 @@ def _compare(bank: Bank, customers: int, seed: int, truth: Path) -> AgainstTruth
     predicted = probabilities(model, feature_frame(rows, features, "churn_panel"))
     churned = rows["is_churned"].to_numpy()
     planted = _planted(truth, test_date, rows["customer_id"])
+    at_risk = ~np.isnan(planted)
+    churned, predicted, planted = churned[at_risk], predicted[at_risk], planted[at_risk]
     return AgainstTruth(
         customers=customers,
         seed=seed,
         test_date=test_date,
         model=metadata["chosen_model"],
         rows=len(churned),
+        rows_lost_before=int((~at_risk).sum()),
         churners=int(churned.sum()),
         auc_model=float(roc_auc_score(churned, predicted)),
         auc_truth=float(roc_auc_score(churned, planted)),
@@ -137,16 +145,25 @@ def _compare(bank: Bank, customers: int, seed: int, truth: Path) -> AgainstTruth
 
 
 def _planted(truth: Path, as_of: date, customer_ids: pa.ChunkedArray) -> Floats:
-    """The planted churn probability of each customer at the end of a day; shape of `customer_ids`."""
+    """The planted probability of churn in the outcome window for those who get past the gap.
+
+    NaN for customers who had churned by plan at the end of `as_of`. Shape of `customer_ids`.
+    """
+    columns = ["customer_id", "churn_probability", "gap_churn_probability"]
     months = pq.read_table(
-        truth / "customer_months.parquet",
-        columns=["customer_id", "churn_probability"],
-        filters=pc.field("as_of_date") == pa.scalar(as_of),
+        truth / "customer_months.parquet", columns=columns, filters=pc.field("as_of_date") == pa.scalar(as_of)
     )
     place = pc.index_in(customer_ids.combine_chunks(), months["customer_id"].combine_chunks())
     if place.null_count:
         raise StepError(f"the truth knows {place.null_count} of the panel's customers not at {as_of}")
-    return months["churn_probability"].combine_chunks().take(place).to_numpy().astype(np.float64)
+    window, gap = (months[name].take(place).to_numpy().astype(np.float64) for name in columns[1:])
+    lost = pq.read_table(
+        truth / "customers.parquet",
+        columns=["customer_id"],
+        filters=pc.field("churned_on") <= pa.scalar(as_of),
+    )
+    has_churned = pc.is_in(customer_ids, lost["customer_id"].combine_chunks()).to_numpy()
+    return np.where(has_churned, np.nan, window / (1 - gap))
 
 
 def _difference_error(churned: npt.NDArray[Any], predicted: Floats, planted: Floats) -> float:
