@@ -1,15 +1,16 @@
 """The full build of a bank and the next daily run, beside the bare limits of the engine in the same run."""
 
+import json
 import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks import limits
 from benchmarks.banks import champion, described_days, lend_champion, new_bank, simulate
-from benchmarks.steps import PROJECT, Bank, Step, console, run_dag
+from benchmarks.steps import PROJECT, Bank, Step, console, run_dag, run_step
 
 DAILY = "customer_daily"
 
@@ -69,13 +70,18 @@ def measure(folder: Path, *, target: str, scale: float, months: int, seed: int, 
     try:
         lend_champion(lender, bank.settings)
         full = run_dag(DAILY, bank, first)
-        transactions = limits.count_transactions(bank.settings)
-        grouped = limits.group_by(bank.settings)
+        bare = _limits(bank, first, history_files(landing))
         daily = run_dag(DAILY, bank, following)
-        loaded = limits.bare_load(bank.settings, history_files(landing))
-        return Build(target, scale, months, seed, transactions, grouped, loaded, full, daily)
+        return Build(target=target, scale=scale, months=months, seed=seed, full=full, daily=daily, **bare)
     finally:
         close(bank, keep=keep)
+
+
+def _limits(bank: Bank, as_of: date, files: list[Path]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.limits", *(str(file.resolve()) for file in files)]
+    _, output = run_step("bare limits", command, bank.environment(as_of))
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return found
 
 
 def history_files(landing: Path) -> list[Path]:
