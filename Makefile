@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser bank run test lint format sql status rollback down airflow lock clean
+.PHONY: help setup browser bank benchmark run test lint format sql status rollback down airflow lock clean
 MAKEFLAGS += --no-print-directory
 
 ifneq ($(wildcard .env),)
@@ -47,6 +47,9 @@ browser:  ## a Chromium for the tests that open the report
 bank: setup  ## a synthetic bank (SCALE or CUSTOMERS, MONTHS, SEED, END, DIRT, FORMAT=csv, EVERY=month, DELIVERIES, OUT)
 	@$(PY) -m simulator --out "$(BANK)" --truth "$(HOME_OF_ALL)/truth/$(notdir $(BANK))" $(foreach option,$(BANK_OPTIONS),\
 		$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) "$($(option))"))
+
+benchmark: setup  ## B="build --scale 0.01 --target duckdb": one benchmark; B=--help lists them
+	@$(PY) -m benchmarks $(B)
 
 run: setup  ## files to published marts and a report, through Airflow (SOURCE, LANDING, AS_OF, TARGET)
 	@$(PY) -m keepwell run --source "$(SOURCE)" --landing "$(LANDING)" --as-of "$(AS_OF)" --target "$(TARGET)"

@@ -1,7 +1,7 @@
 """The bare limits of an engine: one load of the same files, one pass over the same rows, and nothing else.
 
-`python -m benchmarks.limits FILE ...` prints them as JSON for the warehouse of KEEPWELL_*: a process of its own, so
-that the rows it fetches do not weigh on the steps that are measured after it.
+`python -m benchmarks.limits FILE ...` prints them as JSON for the warehouse of KEEPWELL_*: a process of its
+own, so that the rows it fetches do not weigh on the steps that are measured after it.
 """
 
 import json
