@@ -63,7 +63,7 @@ def measure(folder: Path, *, target: str, scale: float, months: int, seed: int, 
     of the whole history, one snapshot, scores by a champion that was trained elsewhere, gates, publication,
     report.
     """
-    lender = champion(folder, months=months, seed=seed)
+    lender = champion(folder, seed=seed)
     landing = simulate(folder, scale=scale, months=months, seed=seed)
     first, following = described_days(landing)[:2]
     bank = new_bank(folder / f"bank-{target}-{scale:g}-{months}", target, landing)
