@@ -27,7 +27,8 @@ MONTHS_BEFORE, MONTHS_NEEDED = 12, 24
 MEASURED_RATIO, SQUARED_SPREAD = 1.03, 2.0
 # How much of a drain is done, on the average, at the end of the month in which it begins.
 DONE_IN_ITS_MONTH = 0.55
-# Expectations over more customers than these would be no nearer to the bank's.
+# Of a larger bank an even sample of at most so many customers is reckoned: joiners, who are lost more often,
+# stand last.
 MOST_RECKONED = 60_000
 ROUNDS = 40
 
@@ -37,37 +38,37 @@ def solve_intercepts(hazard: Hazard) -> Floats:
 
     Needs MONTHS_NEEDED months of engagement.
     """
-    size = min(len(hazard.customers), MOST_RECKONED)
-    months = range(MONTHS_NEEDED)
-    risk = np.stack([hazard.is_at_risk(month)[:size] for month in months])
-    score = np.stack([hazard.score(month)[:size] for month in months])
-    passive = np.stack([hazard.passive_in_all(month)[:size] for month in months]) * risk
-    members = _Members(hazard, size)
+    expected = ExpectedChurn(hazard, slice(None, None, -(-len(hazard.customers) // MOST_RECKONED)))
     intercepts = np.full(4, -6.0, dtype=np.float32)
     for _ in range(ROUNDS):
-        chosen = mean_hazard(hazard.intercept(intercepts)[:size] + score) * risk * (1 - passive)
-        rates = members.rates(chosen, passive)
-        step = np.log(YEARLY_CHURN / np.maximum(rates, 1e-6))
+        step = np.log(YEARLY_CHURN / np.maximum(expected.rates(intercepts), 1e-6))
         intercepts = np.clip(intercepts + 0.8 * step, -12, -1).astype(np.float32)
     return intercepts
 
 
-class _Members:
-    """How likely each customer is measured in each tier at the start of the year; what the year brings."""
+class ExpectedChurn:
+    """The expected yearly churn of measured tiers: who is measured in each, and what the year brings.
 
-    def __init__(self, hazard: Hazard, size: int) -> None:
-        self._hazard, self._size = hazard, size
+    Reckoned over the customers of a slice.
+    """
+
+    def __init__(self, hazard: Hazard, reckoned: slice) -> None:
+        self._hazard, self._reckoned = hazard, reckoned
+        months = range(MONTHS_NEEDED)
+        self._score = np.stack([hazard.score(month)[reckoned] for month in months])
+        self._risk = np.stack([hazard.is_at_risk(month)[reckoned] for month in months])
+        self._passive = np.stack([hazard.passive_in_all(month)[reckoned] for month in months]) * self._risk
         starts, traits = hazard.starts, hazard.traits
         year = (int(starts[MONTHS_BEFORE]) - 1, int(starts[MONTHS_BEFORE + 12]) - 1)
         shares = dict(enumerate(leaving.FORM_SHARES))
         self._before, self._within = np.zeros(MONTHS_NEEDED), np.zeros(MONTHS_NEEDED)
         self._pending: list[tuple[int, float, Array]] = []
-        activity = engagement.ACTIVITY[hazard.engaged.stage[1 : MONTHS_BEFORE + 1, :size]]
-        opened = hazard.customers.opened[:size]
+        activity = engagement.ACTIVITY[hazard.engaged.stage[1 : MONTHS_BEFORE + 1, reckoned]]
+        opened = hazard.customers.opened[reckoned]
         activity *= opened < starts[:MONTHS_BEFORE, None]
         usual = activity.mean(axis=0)
         self._settled = self._tiers(usual)
-        years_kept = (traits.balance / traits.turnover)[:size]
+        years_kept = (traits.balance / traits.turnover)[reckoned]
         for month in range(MONTHS_NEEDED):
             span = int(starts[month]), int(starts[month + 1])
             within = leaving.chance_within(*span, *year)
@@ -84,11 +85,15 @@ class _Members:
                 if (mass := shares[form] * within[form]) > 0:
                     self._pending.append((month, mass, self._tiers(turned_over)))
 
-    def rates(self, chosen: Floats, passive: Floats) -> npt.NDArray[np.float64]:
-        """Expected share churned within the year by measured tier; chances of shape (months, customers)."""
-        there = np.ones(self._size)
+    def rates(self, intercepts: Floats) -> npt.NDArray[np.float64]:
+        """Expected share churned within the year by measured tier, with such intercepts; shape (4,)."""
+        eta = self._hazard.intercept(intercepts)[self._reckoned] + self._score
+        passive = self._passive
+        chosen = mean_hazard(eta) * self._risk * (1 - passive)
+        opened = self._hazard.customers.opened[self._reckoned]
+        there = np.ones(len(opened))
         active, lost = np.zeros(4), np.zeros(4)
-        was_member = self._hazard.customers.opened[: self._size] < self._hazard.starts[MONTHS_BEFORE]
+        was_member = opened < self._hazard.starts[MONTHS_BEFORE]
         begun, at_start = [], there
         for month in range(MONTHS_NEEDED):
             if month == MONTHS_BEFORE:
@@ -108,12 +113,12 @@ class _Members:
 
     def _tiers(self, years: Array) -> npt.NDArray[np.float64]:
         """Chances to be measured in each tier with so many years' worth of turnover; shape (4, customers)."""
-        traits, size = self._hazard.traits, self._size
-        measured = np.log(traits.turnover[:size] * np.maximum(years, 0.01) * MEASURED_RATIO)
-        spread = np.sqrt(SQUARED_SPREAD / (traits.acts[:size] * 12 * np.maximum(years, 0.05)))
+        traits, reckoned = self._hazard.traits, self._reckoned
+        measured = np.log(traits.turnover[reckoned] * np.maximum(years, 0.01) * MEASURED_RATIO)
+        spread = np.sqrt(SQUARED_SPREAD / (traits.acts[reckoned] * 12 * np.maximum(years, 0.05)))
         # The logistic curve with slope 1.702 stays within .01 of the normal one.
         above = [1 / (1 + np.exp(-1.702 * (measured - np.log(cut)) / spread)) for cut in TIER_CUTS]
-        is_business = traits.group[:size] == BUSINESS
+        is_business = traits.group[reckoned] == BUSINESS
         person = np.where(is_business, 0.0, 1.0)
         return np.stack(
             [above[0] * person, (above[1] - above[0]) * person, (1 - above[1]) * person, 1 - person]
