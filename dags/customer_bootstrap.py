@@ -14,7 +14,7 @@ stands already.
 from airflow.sdk import DAG, chain
 
 from keepwell_dags import commands
-from keepwell_dags.arguments import COMMON
+from keepwell_dags.arguments import BUILD_TIMEOUT, COMMON
 from keepwell_dags.operators import CommandLine
 
 with DAG(
@@ -32,7 +32,10 @@ with DAG(
         CommandLine(task_id="arrival_gate", bash_command=commands.expectations("arrival"), final=(1,)),
         # One dbt, whose start takes seconds: a failed test of a fact skips what stands on that fact.
         CommandLine(
-            task_id="facts_and_snapshot", bash_command=commands.dbt_layer("facts_and_snapshot"), final=(1,)
+            task_id="facts_and_snapshot",
+            bash_command=commands.dbt_layer("facts_and_snapshot"),
+            final=(1,),
+            execution_timeout=BUILD_TIMEOUT,
         ),
         CommandLine(task_id="marts_gate", bash_command=commands.expectations("marts"), final=(1,)),
         CommandLine(task_id="publish", bash_command=commands.publish(), final=(1,)),

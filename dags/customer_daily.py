@@ -16,7 +16,7 @@ first. A past day: `airflow backfill create --dag-id customer_daily --from-date 
 from airflow.sdk import DAG, CronDataIntervalTimetable, chain
 
 from keepwell_dags import commands
-from keepwell_dags.arguments import COMMON
+from keepwell_dags.arguments import BUILD_TIMEOUT, COMMON
 from keepwell_dags.operators import CommandLine
 
 with DAG(
@@ -30,7 +30,10 @@ with DAG(
 ):
     # One dbt, whose start takes seconds: a failed test of a fact skips what stands on that fact.
     facts_and_snapshot = CommandLine(
-        task_id="facts_and_snapshot", bash_command=commands.dbt_layer("facts_and_snapshot"), final=(1,)
+        task_id="facts_and_snapshot",
+        bash_command=commands.dbt_layer("facts_and_snapshot"),
+        final=(1,),
+        execution_timeout=BUILD_TIMEOUT,
     )
     # A bank too young to be scored skips `score` and is published without scores.
     lists = CommandLine(

@@ -89,24 +89,15 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
 
 
 def covered_batch_no(wh: Warehouse, run: Run) -> int:
-    """The newest batch that a standing publication's arrival gate has seen, 0 for none.
+    """The newest batch that was loaded when the run of a standing publication began, 0 for none.
 
     The run's own earlier attempt does not count: a gate that is run again looks at the same batches.
     """
     rows = wh.query(
         """
-        select coalesce(max(batches.batch_no), 0) as batch_no
-        from ops.batches as batches
-        where batches.loaded_at <= (
-            select max(results.executed_at)
-            from ops.test_results as results
-            inner join ops.publications as publications on results.run_id = publications.run_id
-            where
-                results.gate = 'arrival'
-                and results.tool = 'expectation'
-                and publications.withdrawn_at is null
-                and results.run_id <> $1
-        )
+        select coalesce(max(newest_batch_no), 0) as batch_no
+        from ops.covering_runs
+        where run_id <> $1
         """,
         [run.run_id],
     )

@@ -18,6 +18,8 @@ from warehouse.relations import MANY_VALUES, FittedRows, as_reader, column_defin
 # Steps of a run follow each other closely; wait for the one that is just closing the file.
 LOCK_PATIENCE_S = 15.0
 APPEND_MEMORY = "1GB"
+# For everything else; dbt has a limit of its own in its profile.
+MEMORY = "4GB"
 
 
 class DuckWarehouse:
@@ -84,7 +86,7 @@ class DuckWarehouse:
             return self.execute(f"insert into {quoted_name(name)} ({columns}) {sql}")
         finally:
             with suppress(WarehouseError):
-                self.execute("reset memory_limit")
+                self.execute(f"set memory_limit = '{MEMORY}'")
             with suppress(duckdb.TransactionException):
                 for table in tables:
                     self._connection.unregister(table)
@@ -172,6 +174,8 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
             connection = duckdb.connect(path, read_only=read_only)
             connection.execute("set TimeZone = 'UTC'")
+            # What needs more goes to disk beside the file.
+            connection.execute(f"set memory_limit = '{MEMORY}'")
             # It would draw into the CSV on stdout.
             connection.execute("set enable_progress_bar = false")
             return connection

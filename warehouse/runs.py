@@ -55,9 +55,14 @@ def start_run(wh: Warehouse, *, kind: str, as_of_date: dt.date, key: str, source
         forget_run(wh, run_id)
         wh.execute(f"create schema {run_id}")
         wh.execute(
-            "insert into ops.runs"
-            " (run_id, run_key, kind, as_of_date, knowledge_cutoff_on, status, started_at)"
-            " values ($1, $2, $3, $4, $5, 'started', $6)",
+            """
+            insert into ops.runs (
+                run_id, run_key, kind, as_of_date, knowledge_cutoff_on, status, started_at, newest_batch_no
+            )
+            select
+                $1, $2, $3, $4, $5, 'started', $6,
+                (select coalesce(max(batch_no), 0) from ops.batches where status = 'loaded')
+            """,
             [run_id, key, kind, as_of_date, as_of_date + dt.timedelta(days=lag_days), utc_now()],
         )
         for date in dates:

@@ -59,7 +59,8 @@ OPS_TABLES: dict[str, str] = {
         knowledge_cutoff_on date not null,
         status varchar not null,
         note varchar,
-        started_at timestamp not null""",
+        started_at timestamp not null,
+        newest_batch_no integer""",
     "ops.run_dates": """
         run_id varchar not null,
         as_of_date date not null,
@@ -124,6 +125,17 @@ STANDING_SNAPSHOTS = """
 """
 
 
+# Which batches need no further look: those that were loaded when a run began whose publication stands.
+COVERING_RUNS = """
+    select
+        runs.run_id,
+        coalesce(runs.newest_batch_no, 0) as newest_batch_no
+    from ops.runs as runs
+    inner join ops.publications as publications on runs.run_id = publications.run_id
+    where publications.withdrawn_at is null
+"""
+
+
 def init(wh: Warehouse) -> None:
     """Create what is missing: schemas, ops tables, the standing rule. Idempotent, in one transaction."""
     with wh.transaction():
@@ -132,10 +144,12 @@ def init(wh: Warehouse) -> None:
             wh.execute(f"create schema if not exists {schema}")
         for name, columns in OPS_TABLES.items():
             wh.execute(f"create table if not exists {name} ({columns})")
-        wh.replace_views({"ops.standing_snapshots": STANDING_SNAPSHOTS})
+        # For warehouses that were made before runs kept it.
+        wh.execute("alter table ops.runs add column if not exists newest_batch_no integer")
+        wh.replace_views({"ops.standing_snapshots": STANDING_SNAPSHOTS, "ops.covering_runs": COVERING_RUNS})
 
 
 def ensure(wh: Warehouse) -> None:
     """`init` unless it was done; costs one small query when it was."""
-    if not wh.exists("ops.standing_snapshots"):
+    if not wh.exists("ops.covering_runs"):
         init(wh)

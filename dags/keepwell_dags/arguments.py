@@ -8,6 +8,9 @@ from airflow.sdk import Param
 from keepwell_dags.alerts import on_failure
 
 # The pause between tries is Airflow's [core] default_task_retry_delay: minutes in a bank, seconds in a demo.
+# A bootstrap of two years builds every snapshot in one task.
+BUILD_TIMEOUT = timedelta(hours=4)
+
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "customer-analytics",
     "retries": 2,

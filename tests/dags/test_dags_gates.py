@@ -130,7 +130,10 @@ PLANTS = [
         "facts_and_snapshot",
         """
         insert into core.fct_customer_activity_daily
-        select * from core.fct_customer_activity_daily limit 1""",
+        with one as materialized (
+            select * replace (99 as batch_no) from core.fct_customer_activity_daily limit 1
+        )
+        select * from one union all select * from one""",
     ),
     # A second owner of one account.
     (
