@@ -97,7 +97,7 @@ def _write_relationship(bank: Bank, deliveries: Deliveries) -> None:
 
 def _write_versions(bank: Bank, deliveries: Deliveries) -> None:
     customers, accounts, loans, cards = bank.customers, bank.accounts, bank.loans, bank.cards
-    closes = bank.truth.closes
+    holders, closes = bank.holders, bank.truth.closes
     branch = customers.branch.copy()
     deliveries.add_versions(
         "accounts",
@@ -117,8 +117,11 @@ def _write_versions(bank: Bank, deliveries: Deliveries) -> None:
         lambda after, day: last_of(accounts.closed[cards.account], after, day),
         lambda rows, day, since: cards.table(accounts, rows, day, since),
     )
-    deliveries.add(
-        "account_holders", bank.holders.table(np.arange(len(bank.holders.account))), bank.holders.since
+    deliveries.add_versions(
+        "account_holders",
+        holders.since,
+        lambda after, day: last_of(holders.ended, after, day),
+        holders.table,
     )
     deliveries.add_versions(
         "customers",
@@ -140,13 +143,16 @@ def _change_some(bank: Bank, after: int, until: int) -> np.ndarray:
     Returns the last day on which each changed, NOT_CHANGED for most; shape (customers,).
     """
     parameters, customers = bank.parameters, bank.customers
-    can = (customers.opened <= parameters.history_day) & (bank.truth.closes > parameters.last_day)
+    # Newer customers do not change yet; who will leave later changes as everybody does.
+    was_here = customers.opened <= parameters.history_day
     changed_on = np.full(len(customers), NOT_CHANGED)
     for day in range(after + 1, until + 1):
         rng = parameters.generator(f"changes {day - parameters.history_day}")
         # Each customer belongs to one day in a hundred, so that nobody changes in two daily deliveries.
         mine = np.arange(day % 100, len(customers), 100)
-        changed = mine[can[mine]][: max(1, round(len(customers) * CHANGED_CUSTOMERS_A_DAY))]
+        mine = mine[was_here[mine] & (bank.truth.closes[mine] > day)]
+        count = min(max(1, round(len(customers) * CHANGED_CUSTOMERS_A_DAY)), len(mine))
+        changed = rng.choice(mine, count, replace=False)
         what = rng.integers(0, 3, len(changed))
         movers = changed[what == 0]
         customers.branch[movers] = (customers.branch[movers] + 1) % market.BRANCHES

@@ -65,9 +65,9 @@ RULES = (
     Rule("card", "consumer_loan", 0.20),
 )
 
-# At a maturity some take the money elsewhere, the more the better competitors pay: a share, and what a
-# percentage point of the rate gap adds to it.
-LEFT_AT_MATURITY, LEFT_FOR_A_POINT = 0.33, 0.25
+# At a maturity some do not renew and have the deposit paid into their current account, the more the better
+# competitors pay: a share, and what a percentage point of the rate gap adds to it.
+NOT_RENEWED, NOT_RENEWED_FOR_A_POINT = 0.33, 0.25
 # Above this appetite for risk (0 to 4) a customer is sold the growth portfolio, below it the steady fund.
 GROWTH_APPETITE = 2.5
 SOLD_AS_ASKED = 0.92
@@ -219,22 +219,28 @@ class Cards:
 
 @dataclass
 class Holders:
-    """Who holds which account in which role, since when; arrays of shape (holders,)."""
+    """Who holds which account in which role, since when; arrays of shape (holders,).
+
+    `ended` is the day on which somebody who is no owner gives up the role, NEVER for most: who closes every
+    account of his own holds nobody else's from that day on.
+    """
 
     account: Array
     customer: Array
     role: Array
     since: Days
+    ended: Days
 
-    def table(self, rows: Array) -> pa.Table:
-        """Rows of the `account_holders` file."""
+    def table(self, rows: Array, known_on: int, valid_from: Days) -> pa.Table:
+        """Rows of the `account_holders` file as known on a day."""
+        ended = np.where(self.ended <= known_on, self.ended, NEVER)[rows]
         return pa.table(
             {
                 "account_id": account_ids(self.account[rows]),
                 "customer_id": customer_ids(self.customer[rows]),
                 "holder_role": columns.labels(HOLDER_ROLES, self.role[rows]),
-                "valid_from": columns.dates(self.since[rows]),
-                "valid_to": pa.nulls(len(rows), pa.date32()),
+                "valid_from": columns.dates(valid_from),
+                "valid_to": columns.dates(ended),
             }
         )
 
@@ -409,19 +415,21 @@ def name_holders(parameters: Parameters, customers: Customers, truth: Plan, acco
     """Every account's owner, and for a few current accounts a second holder, a customer as well."""
     rng = parameters.generator("holders")
     current = np.flatnonzero(accounts.of_family("current"))
-    # A customer who closes everything must not live on as somebody else's joint holder.
-    chosen = (rng.random(len(customers)) < OTHER_HOLDERS_SHARE) & (truth.form != leaving.CLOSURE)
-    second = np.flatnonzero(chosen)
+    second = np.flatnonzero(rng.random(len(customers)) < OTHER_HOLDERS_SHARE)
     account = current[(second + rng.integers(1, len(customers), len(second))) % len(customers)]
     since = np.maximum(accounts.opened[account], customers.opened[second])
-    possible = since < np.minimum(accounts.closed[account], parameters.history_day)
-    second, account, since = second[possible], account[possible], since[possible]
+    gone = truth.closes[second]
+    possible = since < np.minimum(np.minimum(accounts.closed[account], gone), parameters.history_day)
+    second, account, since, gone = second[possible], account[possible], since[possible], gone[possible]
     role = np.where(rng.random(len(second)) < 0.6, JOINT, AUTHORISED_USER)
+    # The holding of a closed account has ended with it.
+    gone = np.where(gone < accounts.closed[account], gone, NEVER)
     return Holders(
         account=np.concatenate([np.arange(len(accounts)), account]),
         customer=np.concatenate([accounts.owner, second]),
         role=np.concatenate([np.full(len(accounts), OWNER), role]),
         since=np.concatenate([accounts.opened, since]),
+        ended=np.concatenate([np.full(len(accounts), NEVER), gone]),
     )
 
 
@@ -436,7 +444,7 @@ def _terms_kept(rng: np.random.Generator, parameters: Parameters, opened: Days, 
         decides = renews & (matures <= parameters.last_day)
         if not decides.any():
             return terms
-        not_renewed = LEFT_AT_MATURITY + LEFT_FOR_A_POINT * 100 * rates.gap_on(matures)
+        not_renewed = NOT_RENEWED + NOT_RENEWED_FOR_A_POINT * 100 * rates.gap_on(matures)
         renews &= ~decides | (rng.random(len(opened)) >= not_renewed)
         terms += decides & renews
 

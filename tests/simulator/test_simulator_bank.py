@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
+from simulator.folder import fill
 from simulator.market import SHELF
+from simulator.parameters import Parameters
 
 LAST = "date '2026-10-31'"
+STANDARD_ERRORS = 3.5
 
 
 @pytest.fixture(scope="module")
@@ -298,3 +302,96 @@ def test_second_holders_are_customers_with_an_account_of_their_own(files: duckdb
     assert 100 <= count <= 200
     assert own == count
     assert same == 0
+
+
+@pytest.fixture(scope="module")
+def years_of_versions(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    """`customers` and `account_holders` of a bank that arrived month by month for nearly two years."""
+    folder = tmp_path_factory.mktemp("versions") / "bank"
+    fill(folder, folder.with_name("truth"), Parameters(customers=12_000, seed=5, every="month"))
+    connection = duckdb.connect()
+    for entity in ("customers", "account_holders"):
+        connection.execute(f"create table {entity} as from read_parquet('{folder}/*/{entity}.parquet')")
+    connection.execute(
+        "create table relationships as select customer_id, any_value(opened_on) as opened_on,"
+        " max(closed_on) as closed_on from customers group by 1"
+    )
+    return connection
+
+
+@pytest.mark.parametrize(
+    "with_trait",
+    [
+        # The first change of each customer; the month's delivery shows nothing of a closing yet.
+        "select customer_id, min(valid_from) as since from customers"
+        " where valid_from > opened_on and closed_on is null group by 1",
+        "select customer_id, min(valid_from) as since from account_holders"
+        " where holder_role <> 'owner' group by 1",
+    ],
+    ids=["changed", "second_holder"],
+)
+def test_who_has_changed_or_holds_another_s_account_closes_as_often_as_everybody(
+    with_trait: str, years_of_versions: duckdb.DuckDBPyConnection
+) -> None:
+    # Expected is the share of the customers of that month end who have closed all by the end of the data.
+    count, closed, expected, error = years_of_versions.execute(
+        f"""
+        with chosen as (
+            select customer_id, greatest(last_day(since), date '2024-12-31') as month_end from ({with_trait})
+        ),
+        month_ends as (
+            select month_end, avg((closed_on is not null)::integer) as share
+            from (select distinct month_end from chosen) join relationships
+                on opened_on <= date '2024-12-31' and (closed_on is null or closed_on > month_end)
+            group by 1
+        )
+        select count(*), count(closed_on), sum(share), sqrt(sum(share * (1 - share)))
+        from chosen join month_ends using (month_end) join relationships using (customer_id)
+        where closed_on is null or closed_on > month_end
+        """
+    ).fetchone() or (0, 0, 0, 0)
+    assert count > 100
+    assert expected > STANDARD_ERRORS * error, "too few to tell nobody from everybody"
+    assert abs(closed - expected) < STANDARD_ERRORS * error, (count, closed, expected, error)
+
+
+def test_changes_fall_on_customers_everywhere(years_of_versions: duckdb.DuckDBPyConnection) -> None:
+    numbers = years_of_versions.execute(
+        "select distinct substr(customer_id, 2)::integer as number from customers"
+        " where valid_from > opened_on and closed_on is null"
+    ).fetchnumpy()["number"]
+    assert len(numbers) > 5_000
+    # By tenth of the stock: equal chances, so a binomial count in each.
+    of_stock = numbers[numbers <= 12_000] - 1
+    counts, expected = np.bincount(of_stock // 1_200, minlength=10), len(of_stock) / 10
+    assert (np.abs(counts - expected) < STANDARD_ERRORS * np.sqrt(0.9 * expected)).all(), counts
+
+
+def test_who_closes_everything_gives_up_the_accounts_of_others_that_day(
+    years_of_versions: duckdb.DuckDBPyConnection,
+) -> None:
+    ended, wrong, living_on = years_of_versions.execute(
+        """
+        with latest as (
+            select distinct on (account_id, customer_id) * from account_holders
+            order by account_id, customer_id, valid_from desc
+        ),
+        accounts_of as (
+            select account_id, closed_on from account_holders join relationships using (customer_id)
+            where holder_role = 'owner'
+        )
+        select count(valid_to), count(*) filter (valid_to <> holder.closed_on or holder.closed_on is null
+                and valid_to is not null),
+            count(*) filter (valid_to is null and holder.closed_on is not null
+                and (accounts_of.closed_on is null or accounts_of.closed_on > holder.closed_on))
+        from latest join relationships as holder using (customer_id) join accounts_of using (account_id)
+        where holder_role <> 'owner'
+        """
+    ).fetchone() or (0, 1, 1)
+    assert ended >= 5
+    assert wrong == living_on == 0
+    # After history a version of its own, valid from the day on which the role ends.
+    off = years_of_versions.execute(
+        "select count(*) from account_holders where valid_to > date '2024-12-31' and valid_from <> valid_to"
+    ).fetchone()
+    assert off == (0,)

@@ -532,21 +532,19 @@ def test_savings_earn_the_deposit_rate_that_the_market_file_tells(bank: duckdb.D
     assert wrong == 0
 
 
-def test_deposits_leave_at_maturity_the_more_the_larger_the_gap(
-    customers: Customers, extras: np.ndarray
-) -> None:
+def test_fewer_deposits_are_renewed_the_larger_the_gap(customers: Customers, extras: np.ndarray) -> None:
     rates = deposit_rates(LARGE)
     intended = intend_accounts(LARGE, customers, extras)
     rows = np.flatnonzero(intended.kind == 1 + EXTRAS.index("term_deposit"))
-    gaps, left = [], []
+    gaps, ended = [], []
     for number in range(1, 200):
         matures = add_months(intended.opened[rows], intended.term[rows] * number)
         decides = (matures >= LARGE.first_day) & (matures <= LARGE.last_day)
         decides &= intended.matured[rows] >= matures
         gaps.append(rates.gap_on(matures[decides]))
-        left.append((intended.matured[rows] == matures)[decides])
-    gap, leaves = np.concatenate(gaps), np.concatenate(left)
+        ended.append((intended.matured[rows] == matures)[decides])
+    gap, ends = np.concatenate(gaps), np.concatenate(ended)
     for chosen in (gap < 0.003, gap > 0.006):
         assert chosen.sum() > 300
-        expected = portfolio.LEFT_AT_MATURITY + portfolio.LEFT_FOR_A_POINT * 100 * gap[chosen].mean()
-        assert_share(int(leaves[chosen].sum()), int(chosen.sum()), float(expected))
+        expected = portfolio.NOT_RENEWED + portfolio.NOT_RENEWED_FOR_A_POINT * 100 * gap[chosen].mean()
+        assert_share(int(ends[chosen].sum()), int(chosen.sum()), float(expected))

@@ -177,7 +177,7 @@ def test_a_sample_of_the_customers_gives_the_planned_churn_of_all(monkeypatch: p
         everybody = calibration.ExpectedChurn(hazard, slice(None))
         rates.append(everybody.rates(calibration.solve_intercepts(hazard)))
     off = np.mean(rates, axis=0) - calibration.YEARLY_CHURN
-    # Of the planned rates 3.3, 2.9, 3.6 and 8 %; without the joiners the low tier is off by 8, businesses by 12.
+    # Of the planned rates 3.3, 2.9, 3.6 and 8 %; without joiners the low tier is off by 8, businesses by 12.
     tolerance = STANDARD_ERRORS * np.std(rates, axis=0, ddof=1) / np.sqrt(len(rates))
     assert (np.abs(off) < tolerance).all(), (off, tolerance)
     assert (tolerance < 0.1 * calibration.YEARLY_CHURN).all()
