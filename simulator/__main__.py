@@ -31,7 +31,7 @@ stands in planted_faults.parquet of the truth folder with its place and its expe
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns 0 (made, or there already) or 2 (bad parameters, a used folder)."""
+    """Run the command line; returns 0 (made, or there already) or 2 (bad parameters or folders)."""
     given = _parser().parse_args(arguments)
     # numpy and pyarrow take their time: not for --help.
     from simulator.folder import FolderError, fill
@@ -52,6 +52,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(fill(given.out, truth, parameters))
     except (ParameterError, FolderError) as error:
         print(f"simulator: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f" {error.filename}:" if error.filename is not None else ""
+        print(
+            f"simulator: cannot write the bank:{where} {error.strerror or error}; "
+            "give folders that can be written, on a disk with room, with --out and --truth",
+            file=sys.stderr,
+        )
         return 2
     return 0
 

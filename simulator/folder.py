@@ -23,6 +23,7 @@ from simulator.truth import Truth
 
 # Ingest looks at dated folders and entity files only, so this one lies beside them unseen.
 MANIFEST = "_bank.json"
+MANIFEST_PARTS = ("parameters", "faults", "sha256")
 PLANTED_FAULTS = "planted_faults.parquet"
 
 
@@ -33,7 +34,7 @@ class FolderError(Exception):
 def fill(out: Path, truth: Path, parameters: Parameters) -> str:
     """Write the deliveries to `out` and what was planted to `truth`, unless they are there.
 
-    Returns a line on it. Raises FolderError.
+    Returns a line on it. Raises FolderError, and OSError when the disk fails.
     """
     wanted = {**asdict(parameters), "end": parameters.end.isoformat(), "version": SIMULATOR_VERSION}
     for folder, option in ((out, "--out"), (truth, "--truth")):
@@ -52,14 +53,18 @@ def fill(out: Path, truth: Path, parameters: Parameters) -> str:
         return f"The bank is already in {out}, its truth in {truth}"
     _check_free(out, "--out")
     # A run that broke off between the two renamings leaves the truth alone: it is made anew.
-    is_left_over = (truth / MANIFEST).is_file() and _parameters_of(truth) == wanted
+    is_left_over = (truth / MANIFEST).is_file() and _manifest_of(truth)["parameters"] == wanted
     if not is_left_over:
         _check_free(truth, "--truth")
-    partial_out, partial_truth = _partial(out), _partial(truth)
+    partials: list[Path] = []
     try:
+        for folder in (out, truth):
+            partials.append(_partial(folder))
+        partial_out, partial_truth = partials
         counts, faults = _simulate(parameters, partial_out, partial_truth)
-        for partial in (partial_out, partial_truth):
-            manifest = {"parameters": wanted, "faults": faults, "sha256": file_hashes(partial)}
+        for partial in partials:
+            contents = (wanted, faults, file_hashes(partial))
+            manifest = dict(zip(MANIFEST_PARTS, contents, strict=True))
             (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
             partial.chmod(0o755)
         if is_left_over:
@@ -68,7 +73,7 @@ def fill(out: Path, truth: Path, parameters: Parameters) -> str:
         partial_truth.replace(truth)
         partial_out.replace(out)
     except BaseException:
-        for partial in (partial_out, partial_truth):
+        for partial in partials:
             shutil.rmtree(partial, ignore_errors=True)
         raise
     return _summary(parameters, counts, faults, out, truth)
@@ -131,14 +136,20 @@ def _summary(
     )
 
 
-def _parameters_of(folder: Path) -> dict[str, Any]:
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    parameters: dict[str, Any] = manifest["parameters"]
-    return parameters
+def _manifest_of(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        manifest = None
+    if isinstance(manifest, dict) and all(isinstance(manifest.get(part), dict) for part in MANIFEST_PARTS):
+        return manifest
+    raise FolderError(f"{path} is damaged; remove {folder} to have it made anew")
 
 
 def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
-    found = _parameters_of(folder)
+    manifest = _manifest_of(folder)
+    found = manifest["parameters"]
     if found != wanted:
         differing = [
             f"{name} {found.get(name)} instead of {value}"
@@ -150,7 +161,7 @@ def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
             "give other folders with --out and --truth, or remove this one"
         )
     hashes = file_hashes(folder)
-    made = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+    made = manifest["sha256"]
     if hashes != made:
         changed = sorted({*hashes, *made} - {name for name in hashes if hashes[name] == made.get(name)})
         raise FolderError(
