@@ -24,6 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Where and how a synthetic bank is made: `.venv/bin/python -m simulator --help` tells what each option does.
 HOME_OF_ALL := $(or $(KEEPWELL_HOME),var)
 BANK := $(or $(patsubst %/,%,$(OUT)),$(HOME_OF_ALL)/landing/bank)
+BANK_TRUTH := $(or $(TRUTH),$(if $(OUT),$(BANK).truth,$(HOME_OF_ALL)/truth/bank))
 BANK_OPTIONS := SCALE CUSTOMERS MONTHS SEED END DIRT FORMAT EVERY DELIVERIES
 
 UV_VERSION := 0.13.9
@@ -44,8 +45,8 @@ setup: .venv/.synced  ## the environment in .venv, locked with hashes; nothing t
 browser:  ## a Chromium for the tests that open the report
 	@.ci/browser
 
-bank: setup  ## a synthetic bank (SCALE or CUSTOMERS, MONTHS, SEED, END, DIRT, FORMAT=csv, EVERY=month, DELIVERIES, OUT)
-	@$(PY) -m simulator --out "$(BANK)" --truth "$(HOME_OF_ALL)/truth/$(notdir $(BANK))" $(foreach option,$(BANK_OPTIONS),\
+bank: setup  ## a synthetic bank (SCALE or CUSTOMERS, MONTHS, SEED, END, DIRT, FORMAT=csv, EVERY=month, DELIVERIES, OUT, TRUTH)
+	@$(PY) -m simulator --out "$(BANK)" --truth "$(BANK_TRUTH)" $(foreach option,$(BANK_OPTIONS),\
 		$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) "$($(option))"))
 
 benchmark: setup  ## B="build --scale 0.01 --target duckdb": one benchmark; B=--help lists them

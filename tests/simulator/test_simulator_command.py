@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -113,6 +115,50 @@ def test_a_run_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(KeyboardInterrupt):
         main(["--out", str(tmp_path / "demo"), *SMALL])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--out", "--truth"])
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("keep me")
+    impossible = str(tmp_path / "notes.txt" / "demo")
+    assert main(["--out", str(tmp_path / "demo"), *SMALL, option, impossible]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("simulator: cannot write the bank: ")
+    assert str(tmp_path / "notes.txt") in error
+    assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill_up(path: Path) -> dict[str, str]:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(folder, "file_hashes", fill_up)
+    assert main(["--out", str(tmp_path / "demo"), *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert "No space left on device" in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damaged", ["", '{"parameters": {', "[]", '{"parameters": {}}', b"\xff"])
+@pytest.mark.parametrize("name", ["demo", "demo.truth"])
+def test_a_damaged_manifest_is_named(
+    tmp_path: Path, name: str, damaged: str | bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "demo"
+    main(["--out", str(out), *SMALL])
+    manifest = tmp_path / name / folder.MANIFEST
+    manifest.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
+    capsys.readouterr()
+    assert main(["--out", str(out), *SMALL]) == 2
+    assert capsys.readouterr().err == (
+        f"simulator: {manifest} is damaged; remove {manifest.parent} to have it made anew\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -235,3 +281,28 @@ def test_the_first_day_is_the_first_of_the_first_calendar_month() -> None:
     assert parameters.delivery_dates == [date(2026, 3, day) for day in (12, 13, 14, 15)]
     with pytest.raises(ParameterError):
         Parameters(customers=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "truth"),
+    [
+        ([], "/home/truth/bank"),
+        (["OUT=/a/bank"], "/a/bank.truth"),
+        (["OUT=/b/bank/"], "/b/bank.truth"),
+        (["OUT=/b/bank", "TRUTH=/c/planted"], "/c/planted"),
+    ],
+)
+def test_make_bank_gives_each_bank_a_truth_of_its_own(options: list[str], truth: str) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    command = ["make", "-n", "bank", *options]
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env={**environment, "KEEPWELL_HOME": "/home"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f'--truth "{truth}"' in done.stdout
