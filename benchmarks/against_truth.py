@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.banks import described_days, new_bank, simulate_customers, truth_of
 from benchmarks.build import close
 from benchmarks.steps import Bank, StepError, run_dag
+from ml.churn.evaluate import calibration_line
 from ml.churn.frame import feature_frame
 from ml.churn.params import Feature
 from ml.churn.pipeline import probabilities
@@ -48,14 +49,16 @@ class AgainstTruth:
     test_date: date
     model: str
     rows: int
-    rows_lost_before: int
     churners: int
+    rows_lost_before: int
+    churners_lost_before: int
+    auc_model_all_rows: float
     auc_model: float
     auc_truth: float
     auc_expected: float
     difference_error: float
     rank_correlation: float
-    calibration_slope: float
+    calibration_slope: float | None
     mean_predicted: float
     mean_planted: float
 
@@ -69,13 +72,14 @@ class AgainstTruth:
             "bank": f"{self.customers:,} customers, seed {self.seed}",
             "model": f"{self.model}, tested on {self.test_date}",
             "rows, churners": f"{self.rows:,}, {self.churners:,}",
-            "left out: rows of customers who had churned by plan": f"{self.rows_lost_before:,}",
+            "left out: customers who had churned by plan, churners among them": f"{self.rows_lost_before:,}, "
+            f"{self.churners_lost_before:,} (AUC of the model with them {self.auc_model_all_rows:.4f})",
             "AUC of the model": f"{self.auc_model:.4f}",
             "AUC of the planted probability, same rows and labels": f"{self.auc_truth:.4f}",
             "difference": f"{gap:.4f} (standard error {self.difference_error:.4f})",
             "Bayes-optimal AUC, expected under the plan": f"{self.auc_expected:.4f}",
             "rank correlation of predicted and planted probability": f"{self.rank_correlation:.3f}",
-            "calibration slope": f"{self.calibration_slope:.2f}",
+            "calibration slope": f"{self.calibration_slope:.2f}" if self.calibration_slope else "none",
             "mean predicted, planted, seen": f"{self.mean_predicted:.4f}, {self.mean_planted:.4f}, "
             f"{self.churners / self.rows:.4f}",
         }
@@ -124,6 +128,8 @@ def _compare(bank: Bank, customers: int, seed: int, truth: Path) -> AgainstTruth
     churned = rows["is_churned"].to_numpy()
     planted = _planted(truth, test_date, rows["customer_id"])
     at_risk = ~np.isnan(planted)
+    lost = churned[~at_risk]
+    auc_all_rows = float(roc_auc_score(churned, predicted))
     churned, predicted, planted = churned[at_risk], predicted[at_risk], planted[at_risk]
     return AgainstTruth(
         customers=customers,
@@ -131,14 +137,16 @@ def _compare(bank: Bank, customers: int, seed: int, truth: Path) -> AgainstTruth
         test_date=test_date,
         model=metadata["chosen_model"],
         rows=len(churned),
-        rows_lost_before=int((~at_risk).sum()),
         churners=int(churned.sum()),
+        rows_lost_before=len(lost),
+        churners_lost_before=int(lost.sum()),
+        auc_model_all_rows=auc_all_rows,
         auc_model=float(roc_auc_score(churned, predicted)),
         auc_truth=float(roc_auc_score(churned, planted)),
         auc_expected=bayes_optimal_auc(planted),
         difference_error=_difference_error(churned, predicted, planted),
         rank_correlation=float(spearmanr(predicted, planted).statistic),
-        calibration_slope=metadata["metrics"]["test"]["calibration_slope"],
+        calibration_slope=calibration_line(churned, predicted)[0],
         mean_predicted=float(predicted.mean()),
         mean_planted=float(planted.mean()),
     )
@@ -163,7 +171,8 @@ def _planted(truth: Path, as_of: date, customer_ids: pa.ChunkedArray) -> Floats:
         filters=pc.field("churned_on") <= pa.scalar(as_of),
     )
     has_churned = pc.is_in(customer_ids, lost["customer_id"].combine_chunks()).to_numpy()
-    return np.where(has_churned, np.nan, window / (1 - gap))
+    # Who is certain to churn in the gap gets past it with probability 0: nothing is left to rank.
+    return np.where(has_churned, np.nan, window / np.maximum(1 - gap, 1e-6))
 
 
 def _difference_error(churned: npt.NDArray[Any], predicted: Floats, planted: Floats) -> float:

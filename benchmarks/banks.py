@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from benchmarks.steps import PROJECT, Bank, StepError, run_dag
+from simulator.parameters import SIMULATOR_VERSION
 from warehouse import Settings, open_warehouse, schema
 
 END = date(2026, 10, 31)
@@ -61,7 +62,7 @@ def champion(folder: Path, *, seed: int) -> Settings:
     """A small bank of the same kind with a trained champion, made once: for the time that scoring takes."""
     landing = simulate(folder, scale=CHAMPION_SCALE, months=CHAMPION_MONTHS, seed=seed)
     as_of = described_days(landing)[0]
-    home = folder / f"champion-{seed}"
+    home = folder / f"champion-{SIMULATOR_VERSION}-{seed}"
     settings = Settings(home=home.resolve(), source="demo", target="duckdb")
     if not (settings.models_dir / "champions.json").exists():
         bank = new_bank(home, "duckdb", landing)

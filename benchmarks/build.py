@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.banks import champion, described_days, lend_champion, new_bank, simulate
-from benchmarks.steps import PROJECT, Bank, Step, console, run_dag, run_step
+from benchmarks.steps import PROJECT, Bank, Step, StepError, console, run_dag, run_step
 
 DAILY = "customer_daily"
 
@@ -25,6 +25,7 @@ class Build:
     seed: int
     transactions: int
     group_by_seconds: float
+    slowest_group_by_seconds: float
     bare_load_seconds: float
     full: list[Step]
     daily: list[Step]
@@ -70,11 +71,19 @@ def measure(folder: Path, *, target: str, scale: float, months: int, seed: int, 
     try:
         lend_champion(lender, bank.settings)
         full = run_dag(DAILY, bank, first)
+        _check(full)
         bare = _limits(bank, first, history_files(landing))
         daily = run_dag(DAILY, bank, following)
+        _check(daily)
         return Build(target=target, scale=scale, months=months, seed=seed, full=full, daily=daily, **bare)
     finally:
         close(bank, keep=keep)
+
+
+def _check(steps: list[Step]) -> None:
+    """Raise StepError when a step had nothing to do: less work would look like speed."""
+    if skipped := [step.name for step in steps if step.is_skipped]:
+        raise StepError(f"{', '.join(skipped)} had nothing to do: this measures no whole run")
 
 
 def _limits(bank: Bank, as_of: date, files: list[Path]) -> dict[str, Any]:
@@ -95,7 +104,8 @@ def close(bank: Bank, *, keep: bool) -> None:
     if bank.settings.target == "postgres":
         command = [sys.executable, "-m", "warehouse", "down"]
         environment = bank.environment(described_days(bank.landing)[0])
-        subprocess.run(command, cwd=PROJECT, env=environment, check=True, stdout=subprocess.DEVNULL)
+        # Whatever goes wrong here must not hide what went wrong before.
+        subprocess.run(command, cwd=PROJECT, env=environment, check=False, stdout=subprocess.DEVNULL)
     if keep:
         console.print(f"Kept: {bank.settings.home}", highlight=False)
     else:

@@ -29,10 +29,10 @@ GROUP_BY = """
 """
 
 
-def group_by(settings: Settings) -> float:
-    """Seconds (median of three) of one group-by over all raw transactions, its rows fetched."""
+def group_by(settings: Settings) -> list[float]:
+    """Seconds of five group-bys over all raw transactions, rows fetched, the shortest first."""
     with open_warehouse(settings) as warehouse:
-        return timed(lambda: warehouse.query(GROUP_BY))
+        return timed(lambda: warehouse.query(GROUP_BY), times=5)
 
 
 def count_transactions(settings: Settings) -> int:
@@ -52,7 +52,7 @@ def bare_load(settings: Settings, files: list[Path]) -> float:
         scratch = settings.bank_home / "bare.duckdb"
         with duckdb.connect(scratch) as connection:
             sql = f"create or replace table bare as select * from read_parquet([{listed}])"
-            seconds = timed(lambda: connection.execute(sql), times=1)
+            seconds = timed(lambda: connection.execute(sql), times=1)[0]
         scratch.unlink()
         return seconds
     schema = pq.read_schema(files[0])
@@ -64,7 +64,7 @@ def bare_load(settings: Settings, files: list[Path]) -> float:
             batches = (batch for file in files for batch in pq.ParquetFile(file).iter_batches(65_536))
             warehouse.append("ops.bare_load", pa.RecordBatchReader.from_batches(schema, batches))
 
-        seconds = timed(load, times=1)
+        seconds = timed(load, times=1)[0]
         warehouse.execute("drop table ops.bare_load")
     return seconds
 
@@ -72,9 +72,11 @@ def bare_load(settings: Settings, files: list[Path]) -> float:
 def main() -> int:
     """Measure both limits and count the transactions."""
     settings = Settings.from_environment()
+    grouped = group_by(settings)
     found = {
         "transactions": count_transactions(settings),
-        "group_by_seconds": group_by(settings),
+        "group_by_seconds": grouped[0],
+        "slowest_group_by_seconds": grouped[-1],
         "bare_load_seconds": bare_load(settings, [Path(name) for name in sys.argv[1:]]),
     }
     print(json.dumps(found))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -87,11 +88,14 @@ def run_step(name: str, command: list[str], environment: dict[str, str]) -> tupl
     """Run one command; the measured step and its standard output. Raises StepError when it fails."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors, _shown(name):
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=errors)
+        process = subprocess.Popen(
+            command, cwd=PROJECT, env=environment, stdout=output, stderr=errors, start_new_session=True
+        )
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
-            process.kill()
+            # Bash alone would leave the dbt that it started at work.
+            os.killpg(process.pid, signal.SIGKILL)
             raise
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -108,15 +112,15 @@ def run_step(name: str, command: list[str], environment: dict[str, str]) -> tupl
     return step, printed
 
 
-def timed(work: Callable[[], Any], times: int = 3) -> float:
-    """Median wall time in seconds of some calls, after one that warms the caches."""
+def timed(work: Callable[[], Any], times: int) -> list[float]:
+    """Wall times in seconds of some calls, after one that warms the caches, the shortest first."""
     work()
     seconds = []
     for _ in range(times):
         started = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - started)
-    return sorted(seconds)[times // 2]
+    return sorted(seconds)
 
 
 def _shown(name: str) -> Progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from dashboards.published import Published
+from dashboards.published import Published, Row
 from dashboards.report import amount, count, percent, tier_rows, why_no_scores, words
 
 
@@ -43,9 +43,10 @@ def show(published: Published, console: Console) -> None:
 
     console.print(f"[bold]Top decile:[/] {_lift(published)}", highlight=False)
     if published.rejected:
-        rejected = _table("Rejected rows of", "Reason", "Rows >")
-        for row in published.rejected:
-            rejected.add_row(row["entity"], words(row["reason_code"]), count(row["count_rows"]))
+        rejected = _table("Rejected rows of", "Rows >", "Reasons")
+        for entity, rows in _by_entity(published.rejected):
+            reasons = ", ".join(f"{count(row['count_rows'])} {words(row['reason_code'])}" for row in rows)
+            rejected.add_row(entity, count(sum(row["count_rows"] for row in rows)), reasons)
         console.print(rejected)
     else:
         console.print("[bold]Rejected:[/] no row of any delivery")
@@ -54,6 +55,14 @@ def show(published: Published, console: Console) -> None:
         f"as of {publication['as_of_date']}, scores {words(publication['scores_status'] or 'none')}",
         highlight=False,
     )
+
+
+def _by_entity(rejected: list[Row]) -> list[tuple[str, list[Row]]]:
+    """The reasons of each entity, the entity with the most rows first."""
+    by_entity: dict[str, list[Row]] = {}
+    for row in rejected:
+        by_entity.setdefault(row["entity"], []).append(row)
+    return sorted(by_entity.items(), key=lambda item: (-sum(row["count_rows"] for row in item[1]), item[0]))
 
 
 def _lift(published: Published) -> str:

@@ -213,7 +213,7 @@ def test_the_summary_prints_tiers_segments_lift_rejected_rows_and_the_publicatio
         "All 合计 960 100.0 % 7.1 % 48.3 m",
         "Inactive 无交易客户 48",
         "Top decile: lift 4.33 out of time (AUC 0.812)",
-        "transactions conflicting duplicate 33",
+        "transactions 123 90 orphan, 33 conflicting duplicate",
         "Published: no. 1, run run_20261031_01, as of 2026-10-31, scores scored",
     ):
         assert line in lines, lines
