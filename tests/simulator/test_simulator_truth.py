@@ -30,6 +30,10 @@ BANK = Parameters(customers=20_000, seed=11)
 DATES = ("2025-01-31", "2025-05-31", "2025-09-30", "2026-01-31", "2026-05-31")
 YEAR_BEGINS = "2025-10-31"
 STANDARD_ERRORS = 3.5
+# Measured tiers are not quite the plan's 20, 40 and 40 % of persons: at YEAR_BEGINS they are 21.5, 40.0 and
+# 38.6 %, the means of six banks of 20,000 customers (seeds 11 and 1 to 5). The bias is four to five standard
+# errors of one bank.
+HIGH_TIER_EXCESS = 0.0146
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -161,12 +165,18 @@ def test_each_measured_tier_loses_the_planned_share_in_a_year(bank: duckdb.DuckD
     ).fetchall()
     people = sum(count for tier, count, _ in rows if tier < 3)
     for (tier, count, churned), rate, share in zip(
-        rows, (0.02, 0.05, 0.10, 0.13), (0.2, 0.4, 0.4, None), strict=True
+        rows,
+        (0.02, 0.05, 0.10, 0.13),
+        (0.2 + HIGH_TIER_EXCESS, 0.4, 0.4 - HIGH_TIER_EXCESS, None),
+        strict=True,
     ):
         # .23, .26, .36 and .8 points.
         error = np.sqrt(rate * (1 - rate) / count)
         assert abs(churned / count - rate) < STANDARD_ERRORS * error, (tier, churned / count, rate, error)
-        assert share is None or abs(count / people - share) < 0.02
+        # .30, .36 and .36 points.
+        if share is not None:
+            error = np.sqrt(share * (1 - share) / people)
+            assert abs(count / people - share) < STANDARD_ERRORS * error, (tier, count / people, share, error)
 
 
 def test_a_sample_of_the_customers_gives_the_planned_churn_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
