@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ def measure(folder: Path, *, target: str, scale: float, months: int, seed: int, 
         lend_champion(lender, bank.settings)
         full = run_dag(DAILY, bank, first)
         _check(full)
-        bare = _limits(bank, first, history_files(landing))
+        bare = _limits(bank, history_files(landing))
         daily = run_dag(DAILY, bank, following)
         _check(daily)
         return Build(target=target, scale=scale, months=months, seed=seed, full=full, daily=daily, **bare)
@@ -86,9 +85,9 @@ def _check(steps: list[Step]) -> None:
         raise StepError(f"{', '.join(skipped)} had nothing to do: this measures no whole run")
 
 
-def _limits(bank: Bank, as_of: date, files: list[Path]) -> dict[str, Any]:
+def _limits(bank: Bank, files: list[Path]) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.limits", *(str(file.resolve()) for file in files)]
-    _, output = run_step("bare limits", command, bank.environment(as_of))
+    _, output = run_step("bare limits", command, bank.environment())
     found: dict[str, Any] = json.loads(output.splitlines()[-1])
     return found
 
@@ -103,9 +102,8 @@ def close(bank: Bank, *, keep: bool) -> None:
     """Stop the server that a PostgreSQL benchmark started; remove the warehouse unless it is to be kept."""
     if bank.settings.target == "postgres":
         command = [sys.executable, "-m", "warehouse", "down"]
-        environment = bank.environment(described_days(bank.landing)[0])
         # Whatever goes wrong here must not hide what went wrong before.
-        subprocess.run(command, cwd=PROJECT, env=environment, check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(command, cwd=PROJECT, env=bank.environment(), check=False, stdout=subprocess.DEVNULL)
     if keep:
         console.print(f"Kept: {bank.settings.home}", highlight=False)
     else:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -39,23 +39,19 @@ class Step:
     is_skipped: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bank:
     """A warehouse of its own in front of a landing folder."""
 
     settings: Settings
     landing: Path
-    runs: int = field(default=0)
 
-    def environment(self, as_of: date) -> dict[str, str]:
-        """What Airflow would render into a task's environment."""
-        self.runs += 1
+    def environment(self) -> dict[str, str]:
+        """What leads a command line to this bank."""
         return {
             **os.environ,
             **self.settings.environment(),
             "KEEPWELL_LANDING": str(self.landing),
-            "AS_OF": as_of.isoformat(),
-            "RUN_KEY": f"benchmark/{self.runs}",
             "COLUMNS": "120",
         }
 
@@ -72,11 +68,16 @@ def tasks_of(dag_id: str) -> list[tuple[str, str]]:
 
 def run_dag(dag_id: str, bank: Bank, as_of: date) -> list[Step]:
     """Run every task of a DAG for a day, without Airflow between them. Raises StepError."""
-    environment = bank.environment(as_of)
+    # What Airflow would render into the environment of the tasks.
+    environment = {
+        **bank.environment(),
+        "AS_OF": as_of.isoformat(),
+        "RUN_KEY": f"benchmark/{dag_id}/{as_of}",
+    }
     steps = []
     for name, command in tasks_of(dag_id):
         step, output = run_step(f"{dag_id} {name}", ["bash", "-c", command], environment)
-        steps.append(Step(name, step.seconds, step.cpu_seconds, step.peak_bytes, step.is_skipped))
+        steps.append(replace(step, name=name))
         if name == "start_run":
             if step.is_skipped:
                 break

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from ingest.reading import EntityFile, Layout, read_layout
 from ingest.rules import Arrival
 from ingest.sources import Source
 from warehouse import Settings, Warehouse
+from warehouse.runs import utc_now
 
 # A single bad row of a small file is no reason to refuse a batch.
 MIN_REJECTED_ROWS = 3
@@ -155,7 +156,7 @@ class _Loader:
         with _scratch_folder(self._settings) as folder:
             files = self._files(delivery, folder)
             stamps = [_stamp(file) for file in files]
-            loaded_at = datetime.now(UTC).replace(tzinfo=None)
+            loaded_at = utc_now()
             with transaction():
                 self._wh.lock("ingest")
                 if self.is_loaded(delivery):

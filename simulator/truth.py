@@ -93,7 +93,7 @@ def customer_month(bank: Bank, month: int) -> pa.Table:
     treatment = hazards.contacts.log_effect(month, known_by=month - 1)
     noise = hazards.noise(bank.parameters, month)
     intercept = plan.intercept
-    eta = intercept + hazards.score(month) + noise
+    eta = intercept + sum(parts.values(), treatment) + noise
     chance = np.where(hazards.is_at_risk(month), -np.expm1(-np.exp(eta)), 0)[rows]
     outlook = look_ahead(plan, month)
     return pa.table(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from ml.churn.registry import EVALUATION, Promotion, Registry, beats
 from ml.churn.runs import Run, get_run
 from ml.churn.sample import Drawn, draw
 from warehouse import Settings, Warehouse, open_warehouse
+from warehouse.runs import utc_now
 
 LABELS = ("label_status", "is_churned", "observation_complete")
 # What history.fct_customer_features carries beside features.
@@ -162,7 +163,7 @@ def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any]) -> 
             [json.dumps(metadata.get("metrics") or {"reason": metadata.get("reason")}, sort_keys=True)],
             pa.string(),
         ),
-        "trained_at": pa.array([datetime.now(UTC).replace(tzinfo=None)], pa.timestamp("us")),
+        "trained_at": pa.array([utc_now()], pa.timestamp("us")),
     }
     with wh.transaction():
         wh.execute("delete from ops.training_runs where run_id = $1", [run.run_id])

@@ -127,30 +127,21 @@ forms as (
         silences.is_silent_at_start,
         silences.is_silent_at_end,
         closures.is_closure_voluntary,
-        case
-            {# Balances before the data begin are unknown. #}
-            when
-                observations.data_started_on
-                > {{ add_days('observations.started_on', '1 - observations.outcome_days') }}
-                then false
-            when balances.mean_balance_base_amount > 0
-                then
-                    balances.mean_balance_outcome_amount
-                    < observations.drain_share * balances.mean_balance_base_amount
-            else false
-        end as is_balance_drain,
+        {{
+            is_drained(
+                'balances.mean_balance_outcome_amount',
+                'balances.mean_balance_base_amount',
+                add_days('observations.started_on', '1 - observations.outcome_days')
+            )
+        }} as is_balance_drain,
         {# The same form, held against the day before the outcome window opens: who had drained by then did not drain in it. #}
-        case
-            when
-                observations.data_started_on
-                > {{ add_days('observations.outcome_from_on', '1 - 2 * observations.outcome_days') }}
-                then false
-            when balances.mean_balance_prior_lead_amount > 0
-                then
-                    balances.mean_balance_lead_amount
-                    < observations.drain_share * balances.mean_balance_prior_lead_amount
-            else false
-        end as has_drained_before,
+        {{
+            is_drained(
+                'balances.mean_balance_lead_amount',
+                'balances.mean_balance_prior_lead_amount',
+                add_days('observations.outcome_from_on', '1 - 2 * observations.outcome_days')
+            )
+        }} as has_drained_before,
         observations.as_of_date,
         observations.started_on,
         observations.observed_on,
