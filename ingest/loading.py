@@ -22,6 +22,7 @@ from ingest.reading import EntityFile, Layout, read_layout
 from ingest.rules import Arrival
 from ingest.sources import Source
 from warehouse import Settings, Warehouse
+from warehouse.relations import column_definitions
 from warehouse.runs import utc_now
 
 # A single bad row of a small file is no reason to refuse a batch.
@@ -127,9 +128,18 @@ class _Loader:
             changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(declared, start=1))
             self._wh.execute(f"update ops.sources set {changes}", list(declared.values()))
         for contract in self._contracts.values():
-            self._wh.create_table(contract.raw_table, contract.raw_schema)
+            self._prepare_table(contract.raw_table, contract.raw_schema)
             if contract.has_personal:
-                self._wh.create_table(contract.restricted_table, contract.restricted_schema)
+                self._prepare_table(contract.restricted_table, contract.restricted_schema)
+
+    def _prepare_table(self, table: str, schema: pa.Schema) -> None:
+        """Create the table when missing; add columns that its contract has gained since, null for loaded rows."""
+        held = self._wh.column_types(table)
+        if not held:
+            self._wh.create_table(table, schema)
+        gained = [field for field in schema if held and field.name not in held]
+        for field in gained:
+            self._wh.execute(f"alter table {table} add column {column_definitions(pa.schema([field]))}")
 
     def is_loaded(self, delivery: Delivery) -> bool:
         """Is this delivery loaded? A flat one is also when the newest batch has just its content."""

@@ -13,6 +13,7 @@ select
     channel,
     reverses_transaction_id,
     batch_no,
+    booked_hour,
     amount,
     case when direction = 'credit' then amount else -amount end as signed_amount,
     is_customer_initiated,
