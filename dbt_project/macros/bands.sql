@@ -1,8 +1,27 @@
 {#- The value lies in the band of a policy: at or above its lower bound, below its upper bound, an empty bound is open. The
     tests that a policy covers every value ask this same question. -#}
-{% macro in_band(value, band) -%}
-    ({{ band }}.lower_bound is null or {{ value }} >= {{ band }}.lower_bound)
-    and ({{ band }}.upper_bound is null or {{ value }} < {{ band }}.upper_bound)
+{% macro in_band(value, band, lower='lower_bound', upper='upper_bound') -%}
+    ({{ band }}.{{ lower }} is null or {{ value }} >= {{ band }}.{{ lower }})
+    and ({{ band }}.{{ upper }} is null or {{ value }} < {{ band }}.{{ upper }})
+{%- endmacro %}
+
+{#- The metric reaches the tier from below, and no better one. -#}
+{% macro reaches(metric, tier) -%}
+    {{ in_band(metric, tier, 'entry_bound', 'entry_below') }}
+{%- endmacro %}
+
+{#- The tier is the best that the metric is still good enough to keep. -#}
+{% macro keeps(metric, tier) -%}
+    {{ in_band(metric, tier, 'exit_bound', 'exit_below') }}
+{%- endmacro %}
+
+{#- Why a metric gives the tier that it reaches, in words: 'annual transactions 103,200.00 >= 100,000.00'. -#}
+{% macro band_reason(name, metric, tier) -%}
+    '{{ name }} ' || {{ format_amount(metric) }}
+    || case
+        when {{ tier }}.entry_bound is not null then ' >= ' || {{ format_amount(tier ~ '.entry_bound') }}
+        else ' < ' || {{ format_amount(tier ~ '.entry_below') }}
+    end
 {%- endmacro %}
 
 {#- The cell of scores lies in the segment's rectangle. Frequency and money tell much the same of a bank's customer: the map
