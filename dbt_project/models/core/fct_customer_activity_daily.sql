@@ -6,6 +6,10 @@
     )
 }}
 
+{%- set channels = ['branch', 'atm', 'pos', 'mobile', 'web', 'phone'] -%}
+{#- First hour of each, in local time; six hours long. -#}
+{%- set parts_of_day = {'night': 0, 'morning': 6, 'afternoon': 12, 'evening': 18} -%}
+
 {#
     Append-only and keyed by arrival: a run takes the batches it has not seen, rewrites nothing, and a late row becomes
     one more row of its old activity date. What a customer did stays with who owned the account on that day.
@@ -136,7 +140,7 @@ owned as (
             and rates_ranked.recency_rank = 1
 ),
 
-{# A reversal takes the amount back, and is no act of the customer. #}
+{# A reversal takes the amount back, and is no act of the customer; it is booked against what it reverses. #}
 measured as (
     select
         *,
@@ -144,7 +148,15 @@ measured as (
         case
             when is_customer_initiated and is_reversal then -reporting_amount
             when is_customer_initiated then reporting_amount
-        end as customer_amount
+        end as customer_amount,
+        case
+            when is_customer_initiated and is_reversal and direction = 'credit' then -reporting_amount
+            when is_customer_initiated and not is_reversal and direction = 'debit' then reporting_amount
+        end as customer_outflow,
+        case
+            when transaction_type in ('fee', 'penalty') and direction = 'credit' then -reporting_amount
+            when transaction_type in ('fee', 'penalty') then reporting_amount
+        end as fee_amount
     from owned
 ),
 
@@ -157,7 +169,20 @@ daily as (
         cast(count(*) filter (where is_customer_act) as integer) as count_customer_transactions,
         cast(count(*) filter (where is_customer_act and channel in ('mobile', 'web')) as integer)
             as count_digital_transactions,
+        {%- for channel in channels %}
+            cast(count(*) filter (where is_customer_act and channel = '{{ channel }}') as integer)
+                as count_{{ channel }}_transactions,
+        {%- endfor %}
+        {%- for part_of_day, first_hour in parts_of_day.items() %}
+            cast(
+                count(*) filter (
+                    where is_customer_act and booked_hour between {{ first_hour }} and {{ first_hour + 5 }}
+                ) as integer
+            ) as count_{{ part_of_day }}_transactions,
+        {%- endfor %}
         cast(coalesce(sum(customer_amount), 0) as {{ money() }}) as sum_customer_amount,
+        cast(coalesce(sum(customer_outflow), 0) as {{ money() }}) as sum_customer_outflow,
+        cast(coalesce(sum(fee_amount), 0) as {{ money() }}) as sum_fees,
         cast(coalesce(sum(reporting_amount) filter (where direction = 'credit'), 0) as {{ money() }}) as sum_inflow,
         cast(coalesce(sum(reporting_amount) filter (where direction = 'debit'), 0) as {{ money() }}) as sum_outflow,
         booked_on as activity_date,
@@ -250,7 +275,12 @@ final as (
         daily.count_postings_without_rate,
         daily.count_customer_transactions,
         daily.count_digital_transactions,
+        {%- for member in channels + (parts_of_day | list) %}
+            daily.count_{{ member }}_transactions,
+        {%- endfor %}
         daily.sum_customer_amount,
+        daily.sum_customer_outflow,
+        daily.sum_fees,
         daily.sum_inflow,
         daily.sum_outflow,
         daily.count_customer_transactions > 0 and repeats.customer_id is null as is_first_of_active_day,

@@ -9,10 +9,11 @@ observations as (
     select * from {{ ref('int_observations') }}
 ),
 
-deposit_accounts as (
+{# Deposits, wealth and debts; a debt is a balance below zero. An insurance has none. #}
+balance_accounts as (
     select *
     from {{ ref('int_account_states') }}
-    where is_deposit
+    where is_deposit or product_family in ('wealth', 'loan', 'card')
 ),
 
 anchor_days as (
@@ -40,25 +41,28 @@ recent_balances as (
 {# An account opened since the last month-end starts from nothing; an older one without a recent balance is unknown. #}
 anchors as (
     select
-        deposit_accounts.account_id,
-        deposit_accounts.customer_id,
-        deposit_accounts.currency_code,
+        balance_accounts.account_id,
+        balance_accounts.customer_id,
+        balance_accounts.product_family,
+        balance_accounts.currency_code,
+        balance_accounts.term_months,
         coalesce(
             recent_balances.balance_amount,
             case
-                when deposit_accounts.opened_on > {{ add_days('deposit_accounts.observed_on', -anchor_days) }} then 0
+                when balance_accounts.opened_on > {{ add_days('balance_accounts.observed_on', -anchor_days) }} then 0
             end
         ) as anchor_amount,
-        deposit_accounts.is_open,
-        deposit_accounts.observed_on,
-        deposit_accounts.known_by_on,
-        coalesce(recent_balances.balance_on, {{ add_days('deposit_accounts.opened_on', -1) }}) as anchor_on
-    from deposit_accounts
+        balance_accounts.is_deposit,
+        balance_accounts.is_open,
+        balance_accounts.observed_on,
+        balance_accounts.known_by_on,
+        coalesce(recent_balances.balance_on, {{ add_days('balance_accounts.opened_on', -1) }}) as anchor_on
+    from balance_accounts
     left join recent_balances
         on
-            deposit_accounts.account_id = recent_balances.account_id
-            and deposit_accounts.observed_on = recent_balances.observed_on
-            and deposit_accounts.known_by_on = recent_balances.known_by_on
+            balance_accounts.account_id = recent_balances.account_id
+            and balance_accounts.observed_on = recent_balances.observed_on
+            and balance_accounts.known_by_on = recent_balances.known_by_on
             and recent_balances.recency_rank = 1
 ),
 
@@ -139,7 +143,9 @@ amounts as (
     select
         anchors.account_id,
         anchors.customer_id,
+        anchors.product_family,
         anchors.currency_code,
+        anchors.term_months,
         {%- for measure in [
             'flow_before_30d', 'flow_before_90d', 'flow_90d', 'flow_before_prior_90d', 'flow_before_outcome',
             'flow_since_start', 'flow_before_base', 'flow_in_outcome', 'flow_before_lead', 'flow_since_lead',
@@ -155,6 +161,7 @@ amounts as (
                     + {{ from_cents('coalesce(since_anchors.flow_since_anchor, 0)') }}
             else 0
         end as closing_amount,
+        anchors.is_deposit,
         anchors.observed_on,
         anchors.known_by_on
     from anchors
@@ -178,7 +185,9 @@ final as (
     select
         account_id,
         customer_id,
+        product_family,
         currency_code,
+        term_months,
         cast(closing_amount as {{ money() }}) as closing_balance_amount,
         {{ divide_exact('closing_amount * 30 - flow_before_30d', 30) }} as mean_balance_30d_amount,
         {{ divide_exact('closing_amount * 90 - flow_before_90d', 90) }} as mean_balance_90d_amount,
@@ -196,6 +205,7 @@ final as (
                 '(closing_amount - flow_since_lead) * outcome_days - flow_before_prior_lead', 'outcome_days'
             )
         }} as mean_balance_prior_lead_amount,
+        is_deposit,
         observed_on,
         known_by_on
     from amounts

@@ -39,6 +39,7 @@ final as (
         account_versions.currency_code,
         case when account_versions.closed_on <= account_versions.observed_on then account_versions.closure_reason end
             as closure_reason,
+        product_versions.term_months,
         product_versions.is_deposit,
         account_versions.closed_on is null or account_versions.closed_on > account_versions.observed_on as is_open,
         account_versions.observed_on,

@@ -18,6 +18,7 @@ days as (
         facts.count_customer_transactions,
         facts.count_digital_transactions,
         facts.sum_customer_amount,
+        facts.sum_customer_outflow,
         facts.sum_inflow,
         facts.sum_outflow,
         facts.is_first_of_active_day,
@@ -51,6 +52,12 @@ final as (
             as count_digital_transactions_90d,
         cast({{ sum_between('sum_inflow', 0, 90) }} as {{ money() }}) as sum_inflow_90d,
         cast({{ sum_between('sum_outflow', 0, 90) }} as {{ money() }}) as sum_outflow_90d,
+        cast({{ sum_between('sum_customer_outflow', 0, 365) }} as {{ money() }}) as sum_customer_outflow_365d,
+        {# The 90 days before the last 90, to see a trend by. #}
+        cast(
+            count(*) filter (where is_first_of_active_day and days_ago >= 90 and days_ago < 180) as integer
+        ) as count_active_days_prior_90d,
+        cast({{ sum_between('sum_customer_amount', 90, 180) }} as {{ money() }}) as sum_amount_prior_90d,
         cast({{ sum_between('sum_customer_amount', 'lag_days', 'lag_days + 365') }} as {{ money() }})
             as sum_amount_365d_at_start,
         max(acted_on) filter (where days_ago < 365) as last_activity_on,

@@ -8,6 +8,7 @@ select
     loan_id,
     account_id,
     currency_code,
+    term_months,
     batch_no,
     principal_amount,
     granted_on,

@@ -26,6 +26,19 @@ final as (
         balances.mean_balance_30d_amount as mean_balance_30d,
         balances.mean_balance_90d_amount as mean_balance_90d,
         balances.mean_balance_prior_90d_amount as mean_balance_prior_90d,
+        coalesce(windows.count_active_days_prior_90d, 0) as count_active_days_prior_90d,
+        cast(coalesce(windows.sum_amount_prior_90d, 0) as {{ money() }}) as sum_amount_prior_90d,
+        cast(coalesce(windows.sum_customer_outflow_365d, 0) as {{ money() }}) as sum_spending_365d,
+        {#- Without an account that could hold anything there are no assets and no debts; that is known. #}
+        {%- for column, balance in {
+            'closing_assets': 'closing_assets', 'mean_assets_90d': 'mean_assets_90d',
+            'closing_debts': 'closing_loan', 'mean_debts_90d': 'mean_loan_90d',
+        }.items() %}
+            cast(
+                case when balances.customer_id is null then 0 else balances.{{ balance }}_amount end as {{ money() }}
+            ) as {{ column }},
+        {%- endfor %}
+        balances.mean_term_months,
         customers.as_of_date,
         windows.last_activity_on
     from customers
