@@ -1,6 +1,6 @@
 -- A date before the first version of a policy would drop every customer from an inner join.
 {% set policies = [
-    'policy_value_tiers', 'policy_rfm', 'policy_churn', 'policy_risk_bands', 'policy_satisfaction',
+    'policy_tiers', 'policy_tier_stability', 'policy_rfm', 'policy_churn', 'policy_risk_bands', 'policy_satisfaction',
 ] %}
 
 {% for policy in policies %}

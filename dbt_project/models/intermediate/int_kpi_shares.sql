@@ -7,7 +7,9 @@ run_dates as (
 ),
 
 tier_policy as (
-    {{ policy_in_force(ref('policy_value_tiers'), 'run_dates') }}
+    select *
+    from {{ ref('int_tier_policy') }}
+    where scheme = 'value_tier'
 ),
 
 satisfaction_policy as (
@@ -63,12 +65,13 @@ amounts_at_start as (
 periods as (
     select
         amounts_at_start.*,
-        tier_policy.value_tier
+        tier_policy.tier as value_tier
     from amounts_at_start
     inner join tier_policy
         on
             amounts_at_start.as_of_date = tier_policy.as_of_date
-            and {{ in_band('amounts_at_start.annual_amount_at_start', 'tier_policy') }}
+            and amounts_at_start.customer_kind = tier_policy.customer_kind
+            and {{ reaches('amounts_at_start.annual_amount_at_start', 'tier_policy') }}
 ),
 
 answers as (

@@ -1,61 +1,69 @@
-with
-
-run_dates as (
-    select * from {{ ref('int_run_dates') }}
-),
-
-tier_policy as (
-    {{ policy_in_force(ref('policy_value_tiers'), 'run_dates') }}
-),
+with recursive
 
 activity as (
     select
-        customer_id,
-        relationship_status,
-        currency_code,
-        as_of_date,
-        coalesce(sum_amount_365d, 0) as annual_amount
-    from {{ ref('fct_customer_activity') }}
+        customers.customer_id,
+        customers.customer_kind,
+        customers.relationship_status,
+        customers.currency_code,
+        customers.as_of_date,
+        coalesce(activity.sum_amount_365d, 0) as metric_amount
+    from {{ ref('int_customers_at') }} as customers
+    inner join {{ ref('fct_customer_activity') }} as activity
+        on
+            customers.customer_id = activity.customer_id
+            and customers.as_of_date = activity.as_of_date
 ),
 
-{# The lowest tier has no lower bound, so a negative net amount has its place too. #}
-tiered as (
+{# The lowest tier has no bound, so a negative net amount has its place too. #}
+measured as (
     select
         activity.*,
-        tier_policy.value_tier,
-        tier_policy.value_tier_en,
-        tier_policy.value_tier_zh,
-        tier_policy.rule_version,
-        tier_policy.lower_bound,
-        tier_policy.upper_bound
+        entered.tier as raw_tier,
+        kept.tier as hold_tier,
+        {{ band_reason('annual transactions', 'activity.metric_amount', 'entered') }} as raw_reason
     from activity
-    inner join tier_policy
+    inner join {{ ref('int_tier_policy') }} as entered
         on
-            activity.as_of_date = tier_policy.as_of_date
-            and {{ in_band('activity.annual_amount', 'tier_policy') }}
+            activity.as_of_date = entered.as_of_date
+            and activity.customer_kind = entered.customer_kind
+            and entered.scheme = 'value_tier'
+            and {{ reaches('activity.metric_amount', 'entered') }}
+    inner join {{ ref('int_tier_policy') }} as kept
+        on
+            activity.as_of_date = kept.as_of_date
+            and activity.customer_kind = kept.customer_kind
+            and kept.scheme = 'value_tier'
+            and {{ keeps('activity.metric_amount', 'kept') }}
 ),
+
+{{ stable_tiers('value_tier') }},
 
 final as (
     select
         customer_id,
+        customer_kind,
         relationship_status,
-        value_tier,
-        value_tier_en,
-        value_tier_zh,
+        tier as value_tier,
+        tier_en as value_tier_en,
+        tier_zh as value_tier_zh,
+        raw_tier,
+        candidate_tier,
+        earned_tier,
+        action_en,
+        action_zh,
         currency_code,
         rule_version,
-        case
-            when lower_bound is not null
-                then
-                    'annual transactions ' || {{ format_amount('annual_amount') }}
-                    || ' >= ' || {{ format_amount('lower_bound') }}
-            else
-                'annual transactions ' || {{ format_amount('annual_amount') }}
-                || ' < ' || {{ format_amount('upper_bound') }}
-        end as reason,
-        cast(annual_amount as {{ money() }}) as metric_amount,
-        as_of_date
-    from tiered
+        reason,
+        override_author,
+        cast(metric_amount as {{ money() }}) as metric_amount,
+        count_pending_snapshots,
+        is_overridden,
+        as_of_date,
+        held_since_on,
+        earned_since_on,
+        pending_since_on
+    from stated
 )
 
 select * from final
