@@ -10,6 +10,7 @@ from warehouse.door import Warehouse
 from warehouse.errors import GateError, WarehouseError
 from warehouse.names import quoted
 from warehouse.runs import Run, read_run, utc_now
+from warehouse.spells import SPELLS_VIEW, TIERS, spells_sql
 
 SCORES = "fct_churn_scores"
 PUBLIC_MARTS = (
@@ -79,6 +80,8 @@ def publish(wh: Warehouse, run_id: str) -> Publication:
             _archive(wh, run_id, mart)
         publication = _register(wh, run, rows)
         views = _history_views(wh, list(rows))
+        if TIERS in rows:
+            views[SPELLS_VIEW] = spells_sql(wh.column_types(f"archive.{TIERS}"))
         if shown_runs(wh)[:1] == [run_id]:
             views |= _mart_views(wh, run_id)
         wh.replace_views(views)
@@ -234,6 +237,8 @@ def _fit_archive(wh: Warehouse, run_id: str, mart: str, columns: Mapping[str, st
         if wh.target == "postgres":
             # DuckDB skips row groups by their date ranges; PostgreSQL needs to be told.
             wh.execute(f"create index {mart}_by_date on archive.{mart} (as_of_date, run_id)")
+            if mart == TIERS:
+                wh.execute(f"create index {mart}_by_customer on archive.{mart} (customer_id)")
         return
     del archived["run_id"]
     vanished = [name for name in archived if name not in columns]
