@@ -1,0 +1,62 @@
+"""The words that policy rows may use, fixed by the definitions and by the models that read them."""
+
+from typing import Literal
+
+Scheme = Literal[
+    "value_tier",
+    "asset_tier",
+    "pyramid_tier",
+    "savings_grade",
+    "risk_appetite",
+    "lifecycle_stage",
+    "loyalty_class",
+    "rfm_segment",
+]
+CustomerKind = Literal["personal", "small_business"]
+Appetite = Literal["conservative", "steady", "balanced", "growth", "aggressive"]
+SavingsGrade = Literal["excellent", "good", "ordinary", "risk"]
+LoanRecord = Literal["poor", "sound", "none"]
+ProductFamily = Literal["current", "savings", "term_deposit", "loan", "card", "wealth", "insurance"]
+Measure = Literal["r", "f", "m"]
+
+CUSTOMER_KINDS: tuple[CustomerKind, ...] = ("personal", "small_business")
+APPETITES: tuple[Appetite, ...] = ("conservative", "steady", "balanced", "growth", "aggressive")
+
+# Tiers of each scheme, best first.
+TIERS: dict[Scheme, tuple[str, ...]] = {
+    "value_tier": ("high", "mid", "low"),
+    "asset_tier": ("high_net_worth", "affluent", "mass"),
+    "pyramid_tier": ("vip", "important", "ordinary", "potential"),
+    "savings_grade": ("excellent", "good", "ordinary", "risk"),
+    "risk_appetite": ("aggressive", "growth", "balanced", "steady", "conservative", "unknown"),
+    "lifecycle_stage": ("growth", "maturity", "reactivated", "exploration", "decline", "churned"),
+    "loyalty_class": ("platinum", "gold", "silver", "basic"),
+    "rfm_segment": (
+        "champions",
+        "loyal",
+        "potential_loyal",
+        "new",
+        "promising",
+        "need_attention",
+        "about_to_sleep",
+        "cannot_lose",
+        "at_risk",
+        "hibernating",
+        "lost",
+        "inactive",
+    ),
+}
+SCHEMES = tuple(TIERS)
+
+# Schemes whose tiers are bands of one metric: an amount in the bank's currency, or a score of 0 to 100.
+AMOUNT_SCHEMES = ("value_tier", "asset_tier")
+SCORE_SCHEMES = ("pyramid_tier", "loyalty_class")
+# Tiers of banded schemes that a rule gives and not the metric.
+TIERS_BY_RULE = {"pyramid_tier": ("potential",)}
+
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "pyramid_tier": ("assets", "transactions", "products", "loyalty"),
+    "loyalty_class": ("tenure", "products", "activity", "referrals", "points"),
+}
+# Schemes whose components are ranks, so that no value counts in full by policy.
+RANKED_SCHEMES = ("pyramid_tier",)

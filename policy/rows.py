@@ -1,0 +1,189 @@
+"""The rows of the seeds, one model a seed: columns in the file's words, types, ranges of single cells."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from policy.codes import Appetite, CustomerKind, LoanRecord, Measure, ProductFamily, SavingsGrade, Scheme
+from policy.fields import Amount, Code, Currency, Day, Flag, Number, Share, Version, Whole, Words
+
+AtLeastOne = Annotated[Whole, Field(ge=1)]
+NotNegative = Annotated[Whole, Field(ge=0)]
+Days = Annotated[Whole, Field(ge=1, le=3650)]
+PositiveAmount = Annotated[Amount, Field(gt=0)]
+Score = Annotated[Whole, Field(ge=0, le=9)]
+
+
+class Row(BaseModel):
+    """One row; `line` is where it stands in its file, every other field is a column."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    line: int
+
+
+# What a rule says of a row; the row is None when it is of rows that are missing.
+Finding = tuple[Row | None, str]
+
+
+class BankPolicy(Row):
+    """A row of a version that one bank's policy set holds."""
+
+    policy_set: Code
+    effective_from: Day
+
+
+class KindPolicy(BankPolicy):
+    """A row of a version for one kind of customer."""
+
+    customer_kind: CustomerKind
+    rule_version: Version
+
+
+class Tier(KindPolicy):
+    scheme: Scheme
+    tier: Code
+    tier_order: AtLeastOne
+    tier_en: Words
+    tier_zh: Words
+    entry_bound: PositiveAmount | None
+    exit_bound: PositiveAmount | None
+    unit: Annotated[str, Field(pattern=r"^([A-Z]{3}|score)$")] | None
+    action_en: Words
+    action_zh: Words
+
+
+class Stability(KindPolicy):
+    scheme: Scheme
+    promote_after_snapshots: AtLeastOne
+    demote_after_snapshots: AtLeastOne | None
+    grace_days: Annotated[Whole, Field(ge=0, le=3650)] | None
+    dwell_days: Annotated[Whole, Field(ge=0, le=3650)]
+
+
+class Weight(KindPolicy):
+    scheme: Literal["pyramid_tier", "loyalty_class"]
+    component: Code
+    weight: Share
+    full_at: Annotated[Number, Field(gt=0)] | None
+
+
+class Potential(KindPolicy):
+    max_active_days_90d: Annotated[Whole, Field(ge=0, le=90)]
+    max_product_families: NotNegative
+    min_annual_income_amount: PositiveAmount
+    currency_code: Currency
+
+
+class LoanRecords(KindPolicy):
+    poor_from_days_past_due: AtLeastOne
+    lookback_days: Days
+
+
+class SavingsRule(KindPolicy):
+    precedence: AtLeastOne
+    savings_grade: SavingsGrade
+    loan_record: LoanRecord | None
+    min_deposit_amount: PositiveAmount | None
+    min_term_months: Annotated[Number, Field(gt=0, le=600, decimal_places=2)] | None
+    min_spending_amount: PositiveAmount | None
+    currency_code: Currency
+
+
+class Questionnaire(KindPolicy):
+    valid_days: Days
+
+
+class RiskCap(KindPolicy):
+    min_experience_years: NotNegative
+    highest_appetite: Appetite
+
+
+class Lifecycle(KindPolicy):
+    exploration_days: Days
+    growth_from_ratio: Annotated[Number, Field(ge=1, le=100, decimal_places=4)]
+    decline_to_ratio: Annotated[Number, Field(gt=0, le=1, decimal_places=4)]
+
+
+class Rfm(KindPolicy):
+    rfm_mode: Literal["quantile", "frozen", "fixed"]
+    # A score is one digit of rfm_score.
+    count_bins: Annotated[Whole, Field(ge=2, le=9)]
+
+
+class RfmCut(KindPolicy):
+    measure: Measure
+    score: Annotated[Whole, Field(ge=2, le=9)]
+    at_least: Amount | None
+    at_most: Annotated[Amount, Field(ge=0)] | None
+    unit: Annotated[str, Field(pattern=r"^([A-Z]{3}|days)$")]
+
+
+class RfmSegment(KindPolicy):
+    segment: Code
+    r_from: Score
+    r_to: Score
+    fm_from: Score
+    fm_to: Score
+
+
+class Churn(BankPolicy):
+    observation_days: Days
+    gap_days: Annotated[Whole, Field(ge=0, le=3650)]
+    outcome_days: Days
+    drain_share: Annotated[Share, Field(gt=0, lt=1, decimal_places=4)]
+    silence_days: Days
+    min_tenure_days: NotNegative
+    counts_account_closure: Flag
+    counts_balance_drain: Flag
+    counts_silence: Flag
+    rule_version: Version
+
+
+class RiskBand(BankPolicy):
+    risk_band: Literal["high", "medium", "low"]
+    risk_band_en: Words
+    risk_band_zh: Words
+    lower_bound: Annotated[Share, Field(gt=0, lt=1)] | None
+    upper_bound: Annotated[Share, Field(gt=0, lt=1)] | None
+    rule_version: Version
+
+
+class Kpi(Row):
+    kpi_code: Code
+    kpi_en: Words
+    kpi_zh: Words
+    unit: Literal["count", "amount", "share"]
+
+
+class KpiTarget(BankPolicy):
+    kpi_code: Code
+    target_value: Annotated[Number, Field(ge=0)]
+    is_higher_better: Flag
+
+
+class Satisfaction(BankPolicy):
+    satisfied_from_score: Annotated[Whole, Field(ge=1, le=5)]
+    survey_days: Days
+
+
+class Margin(BankPolicy):
+    product_family: ProductFamily
+    # Beyond a fifth a year it is a slip of the decimal point.
+    ftp_spread_annual: Annotated[Number, Field(ge=Decimal("-0.2"), le=Decimal("0.2"))]
+    rule_version: Version
+
+
+class ServiceCost(BankPolicy):
+    channel: Code
+    cost_amount: Annotated[Amount, Field(ge=0, le=1000)]
+    currency_code: Currency
+    rule_version: Version
+
+
+class CreditLoss(BankPolicy):
+    from_days: NotNegative
+    pd_annual: Share
+    lgd: Share
+    rule_version: Version

@@ -1,0 +1,122 @@
+"""Rules that hold between seeds, on every day on which their versions meet."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from typing import TypeVar
+
+from policy.rows import Finding, KindPolicy, Kpi, KpiTarget, Rfm, RfmCut, RfmSegment
+
+_Row = TypeVar("_Row", bound=KindPolicy)
+
+
+def every_cell_has_one_segment(
+    policies: Sequence[Rfm], segments: Sequence[RfmSegment]
+) -> Iterator[tuple[str, Finding]]:
+    """Each cell of recency and mean of frequency and money, and the one without activity, has one row."""
+    for policy, maps in _meetings(policies, segments):
+        cells = [(r, fm) for r in range(1, policy.count_bins + 1) for fm in range(1, policy.count_bins + 1)]
+        for r, fm in [(0, 0), *cells]:
+            rows = [row for row in maps if row.r_from <= r <= row.r_to and row.fm_from <= fm <= row.fm_to]
+            if len(rows) > 1:
+                names = " and ".join(f"{row.segment} (line {row.line})" for row in rows)
+                yield (
+                    "policy_rfm_segments",
+                    (rows[-1], f"{_cell(r, fm)} lies in {names}: a cell has one segment"),
+                )
+            if not rows and maps:
+                yield (
+                    "policy_rfm_segments",
+                    (maps[0], f"{_cell(r, fm)} lies in no segment of the version: add it to one"),
+                )
+
+
+def cuts_for_every_score(policies: Sequence[Rfm], cuts: Sequence[RfmCut]) -> Iterator[tuple[str, Finding]]:
+    """Frozen and fixed modes have a cut for each measure and score above 1, and cuts rise with the score.
+
+    Fixed cuts rise strictly. Frozen ones are fitted, and where many customers share a value two may be equal:
+    the lower of the two scores is then given to nobody.
+    """
+    for policy, found in _meetings(policies, cuts):
+        if policy.rfm_mode == "quantile":
+            continue
+        for measure in ("r", "f", "m"):
+            of_measure = {row.score: row for row in found if row.measure == measure}
+            for score in range(2, policy.count_bins + 1):
+                if score not in of_measure:
+                    yield (
+                        "policy_rfm",
+                        (
+                            policy,
+                            f"mode {policy.rfm_mode} has no cut of {measure} for score {score} in "
+                            f"policy_rfm_cuts.csv from {policy.effective_from} on: `python -m policy rfm-cuts` fits them",
+                        ),
+                    )
+            for row in of_measure.values():
+                if row.score > policy.count_bins:
+                    yield (
+                        "policy_rfm_cuts",
+                        (row, f"score {row.score} is above count_bins {policy.count_bins}"),
+                    )
+            ordered = [of_measure[score] for score in sorted(of_measure)]
+            for lower, higher in pairwise(ordered):
+                step = _edge(higher) - _edge(lower)
+                if step < 0 or (step == 0 and policy.rfm_mode == "fixed"):
+                    side = "below" if measure == "r" else "above"
+                    yield (
+                        "policy_rfm_cuts",
+                        (
+                            higher,
+                            f"the cut of score {higher.score} has to lie {side} that of score {lower.score} "
+                            f"(line {lower.line})",
+                        ),
+                    )
+
+
+def targets_are_of_indicators(
+    kpis: Sequence[Kpi], targets: Sequence[KpiTarget]
+) -> Iterator[tuple[str, Finding]]:
+    """A target names a known indicator, and a share is at most 1."""
+    units = {kpi.kpi_code: kpi.unit for kpi in kpis}
+    for row in targets:
+        if row.kpi_code not in units:
+            yield (
+                "policy_kpi_targets",
+                (row, f"policy_kpis.csv has no indicator {row.kpi_code!r}: {', '.join(units)}"),
+            )
+        elif units[row.kpi_code] == "share" and row.target_value > 1:
+            yield (
+                "policy_kpi_targets",
+                (row, f"target_value {row.target_value} of a share is above 1: 90 % is 0.90"),
+            )
+
+
+def _cell(r: int, fm: int) -> str:
+    return f"the cell of recency score {r} and frequency-money score {fm}"
+
+
+def _edge(row: RfmCut) -> Decimal:
+    """Grows with the score, whichever way the measure counts."""
+    return -(row.at_most or Decimal(0)) if row.measure == "r" else row.at_least or Decimal(0)
+
+
+def _meetings(policies: Sequence[Rfm], others: Sequence[_Row]) -> Iterator[tuple[Rfm, list[_Row]]]:
+    """Each version of the policy with the rows in force beside it, for every day on which either begins."""
+    for policy in policies:
+        kind = (policy.policy_set, policy.customer_kind)
+        of_kind = [row for row in others if (row.policy_set, row.customer_kind) == kind]
+        later = min(
+            (
+                other.effective_from
+                for other in policies
+                if (other.policy_set, other.customer_kind) == kind
+                and other.effective_from > policy.effective_from
+            ),
+            default=dt.date.max,
+        )
+        begins = {policy.effective_from, *(row.effective_from for row in of_kind)}
+        for day in sorted(day for day in begins if policy.effective_from <= day < later):
+            newest = max((row.effective_from for row in of_kind if row.effective_from <= day), default=None)
+            in_force = [row for row in of_kind if row.effective_from == newest]
+            yield policy, in_force

@@ -1,0 +1,45 @@
+"""Savings grades: the first rule whose conditions hold decides, and one always does."""
+
+from collections.abc import Iterator, Sequence
+
+from policy.rows import Finding, SavingsRule
+
+_MINIMA = ("min_deposit_amount", "min_term_months", "min_spending_amount")
+
+
+def decide_once(rows: Sequence[SavingsRule]) -> Iterator[Finding]:
+    """Precedences are 1 to n, the last rule takes the rest, and every rule can decide for somebody."""
+    for row in rows:
+        if row.precedence > len(rows):
+            yield (
+                row,
+                f"precedence {row.precedence} leaves a gap: number the rules 1 to {len(rows)}",
+            )
+    ordered = sorted(rows, key=lambda row: row.precedence)
+    if not _is_free(ordered[-1]):
+        yield (
+            ordered[-1],
+            "the last rule has a condition: leave all empty, so that every customer gets a grade",
+        )
+    for place, row in enumerate(ordered):
+        hiding = next((earlier for earlier in ordered[:place] if _takes_all_of(earlier, row)), None)
+        if hiding is not None:
+            yield (
+                row,
+                f"the rule can never decide: rule {hiding.precedence} before it takes all that it would take",
+            )
+
+
+def _is_free(row: SavingsRule) -> bool:
+    return row.loan_record is None and all(getattr(row, column) is None for column in _MINIMA)
+
+
+def _takes_all_of(earlier: SavingsRule, later: SavingsRule) -> bool:
+    """Is each condition of the earlier rule implied by one of the later?"""
+    if earlier.loan_record not in (None, later.loan_record):
+        return False
+    for column in _MINIMA:
+        needed, given = getattr(earlier, column), getattr(later, column)
+        if needed is not None and (given is None or given < needed):
+            return False
+    return True
