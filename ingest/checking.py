@@ -352,7 +352,7 @@ class BatchCheck:
         self._execute(
             f"""
             insert into rejected
-            select $1, $2, line_no, column_name, reason_code, reason,
+            select $1, $2, line_no, faulty.column_name, faulty.reason_code, faulty.reason,
                 to_json(struct_pack({masked}))::varchar, to_json(struct_pack({whole}))::varchar
             from faulty inner join ({self._picked(entity)}) as picked using (line_no)""",
             [entity.contract.entity, entity.file.name],

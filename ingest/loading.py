@@ -133,7 +133,7 @@ class _Loader:
                 self._prepare_table(contract.restricted_table, contract.restricted_schema)
 
     def _prepare_table(self, table: str, schema: pa.Schema) -> None:
-        """Create the table when missing; add columns that its contract has gained since, null for loaded rows."""
+        """Create the table when missing; add columns that its contract has gained since, null in old rows."""
         held = self._wh.column_types(table)
         if not held:
             self._wh.create_table(table, schema)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator import arrival, journal, market, relationship
+from simulator import arrival, journal, market, overrides, relationship
 from simulator.calendar import NEVER, is_month_end, months_between
 from simulator.deliveries import NOT_CHANGED, Deliveries, last_of
 from simulator.habits import make_habits
+from simulator.hours import Clock
 from simulator.ledger import Ledger
+from simulator.loyalty import Loyalty
 from simulator.means import draw_turnover
 from simulator.parameters import Parameters
 from simulator.people import Customers, make_customers
@@ -89,6 +91,7 @@ def _write_surroundings(bank: Bank, deliveries: Deliveries) -> None:
 def _write_relationship(bank: Bank, deliveries: Deliveries) -> None:
     who = (bank.parameters, bank.customers, bank.truth)
     deliveries.add("risk_questionnaires", *relationship.risk_questionnaires(*who))
+    deliveries.add("tier_overrides", *overrides.tier_overrides(*who))
     deliveries.add("satisfaction_surveys", *relationship.satisfaction_surveys(*who))
     deliveries.add("interactions", *relationship.interactions(*who))
     deliveries.add("campaigns", *relationship.campaigns(bank.parameters, bank.truth.contacts.starts))
@@ -167,17 +170,24 @@ def _write_books(bank: Bank, deliveries: Deliveries, on_month: Callable[[int], N
     parameters, ledger = bank.parameters, bank.ledger
     rng = parameters.generator("late rows")
     is_foreign = bank.accounts.is_foreign
+    clock = Clock(parameters, bank.customers, bank.accounts)
+    loyalty = Loyalty(parameters, bank.customers, bank.truth, bank.accounts)
+    deliveries.add("loyalty_events", *loyalty.referrals())
     eve = parameters.first_day - 1
     opening = ledger.carry_forward(eve)
-    deliveries.add("transactions", journal.transactions(opening, is_foreign, 1, opening.day), opening.day)
+    rows = journal.transactions(opening, is_foreign, 1, opening.day, clock.hours(opening))
+    deliveries.add("transactions", rows, opening.day)
     deliveries.add_to(0, "month_end_balances", ledger.month_end_balances(eve))
     number = 1 + len(opening)
     for first, last in months_between(parameters.end, parameters.months):
         month = ledger.post_month(first, last)
         known = arrival.known_days(rng, month.postings.day, parameters.last_day)
-        rows = journal.transactions(month.postings, is_foreign, number, known)
+        hours = clock.hours(month.postings)
+        rows = journal.transactions(month.postings, is_foreign, number, known, hours)
         deliveries.add("transactions", rows, known)
         deliveries.add("loan_payments", month.instalments, month.instalments_known)
+        for events, days in loyalty.book(month.postings, last):
+            deliveries.add("loyalty_events", events, days)
         if is_month_end(last):
             balances = ledger.month_end_balances(last)
             deliveries.add("month_end_balances", balances, np.full(len(balances), last))

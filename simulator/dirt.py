@@ -37,7 +37,7 @@ REJECTED_ANYWAY = 2
 # Good rows of each delivery kept at hand to come again in a later one.
 ROWS_TO_REPEAT = 200
 # Rows held back by the source; only events, for the versions of a thing must keep their order.
-HELD_BACK = ("transactions", "risk_questionnaires", "satisfaction_surveys")
+HELD_BACK = ("transactions", "risk_questionnaires", "satisfaction_surveys", "loyalty_events")
 FEWEST_DAYS_LATE, MOST_DAYS_LATE = 3, 25
 
 

@@ -110,6 +110,11 @@ def _other_role(rows: pa.Table) -> pa.Table:
     return changed(rows, holder_role=pc.if_else(is_owner, "joint", "owner"))
 
 
+def _other_event(rows: pa.Table) -> pa.Table:
+    is_referral = pc.equal(rows["event_type"], "referral")
+    return changed(rows, event_type=pc.if_else(is_referral, "points_earned", "referral"))
+
+
 ENTITIES: dict[str, Entity] = {
     "transactions": Entity(
         key=("transaction_id",), is_event=True, missing="direction", conflicting=_more("amount"),
@@ -124,6 +129,11 @@ ENTITIES: dict[str, Entity] = {
         key=("questionnaire_id",), is_event=True, missing="risk_appetite",
         conflicting=_next_to("experience_years"), parent="customer_id", enum="risk_appetite",
         negative=("experience_years",), business_date="answered_on",
+    ),
+    "loyalty_events": Entity(
+        key=("loyalty_event_id",), is_event=True, missing="points", conflicting=_other_event,
+        parent="customer_id", enum="event_type", negative=("points",), business_date="booked_on",
+        numbers_as_text=("points",),
     ),
     "satisfaction_surveys": Entity(
         key=("survey_id",), is_event=True, missing="score", conflicting=_next_to("score"),

@@ -95,8 +95,13 @@ def by_day(postings: Postings) -> Postings:
     )
 
 
-def transactions(postings: Postings, is_foreign: Array, first_number: int, known_day: Array) -> pa.Table:
-    """Rows of the `transactions` file; numbers run on from `first_number`, `is_foreign` is by account."""
+def transactions(
+    postings: Postings, is_foreign: Array, first_number: int, known_day: Array, hour: Array
+) -> pa.Table:
+    """Rows of the `transactions` file; numbers run on from `first_number`, `is_foreign` is by account.
+
+    `known_day` and `hour` (negative: none) are by posting.
+    """
     reversed_number = np.where(postings.reverses >= 0, postings.reverses + first_number, -1)
     return pa.table(
         {
@@ -110,6 +115,7 @@ def transactions(postings: Postings, is_foreign: Array, first_number: int, known
             "channel": columns.labels(CHANNELS, postings.channel),
             "is_customer_initiated": pa.array(postings.is_initiated),
             "reverses_transaction_id": transaction_ids(reversed_number),
+            "booked_hour": columns.integers(hour),
             "known_at": columns.evenings(known_day),
         }
     )

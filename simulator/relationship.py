@@ -60,9 +60,11 @@ def risk_questionnaires(parameters: Parameters, customers: Customers, truth: Pla
     """The `risk_questionnaires` file and the day on which each row was known."""
     rng = parameters.generator("questionnaires")
     customer, day = _moments(parameters, rng, customers, truth, QUESTIONNAIRES_A_YEAR)
-    age, latent = customers.age(parameters.first_day)[customer], customers.appetite[customer]
-    years = np.minimum(rng.poisson(np.clip((age - 22) / 6, 0, 8)), 40)
-    appetite = np.clip(np.rint(latent + rng.normal(0, 0.4, len(day))), 0, 4)
+    appetite = np.clip(np.rint(customers.appetite[customer] + rng.normal(0, 0.4, len(day))), 0, 4)
+    # Experience only grows: each has so many years on the first day, and a year more with each year since.
+    mean = np.clip((customers.age(parameters.first_day) - 22) / 6, 0, 8)
+    at_first = parameters.generator("investing experience").poisson(mean)[customer]
+    years = at_first + (day - parameters.first_day) // 365
     table = pa.table(
         {
             "questionnaire_id": columns.identifiers("Q", np.arange(1, len(day) + 1), 8),

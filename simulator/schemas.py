@@ -42,7 +42,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "transactions": _schema(
         "transaction_id:s account_id:s booked_on:d direction:s amount:m currency_code:s transaction_type:s"
-        " channel:s is_customer_initiated:b reverses_transaction_id:s known_at:t"
+        " channel:s is_customer_initiated:b reverses_transaction_id:s booked_hour:i known_at:t"
     ),
     "month_end_balances": _schema("account_id:s balance_on:d balance_amount:m currency_code:s"),
     "loan_payments": _schema(
@@ -51,6 +51,11 @@ SCHEMAS: dict[str, pa.Schema] = {
     "risk_questionnaires": _schema(
         "questionnaire_id:s customer_id:s answered_on:d risk_appetite:s experience_years:i"
     ),
+    "tier_overrides": _schema(
+        "override_id:s customer_id:s scheme:s tier:s author:s reason:s starts_on:d expires_on:d valid_from:d"
+        " known_at:t"
+    ),
+    "loyalty_events": _schema("loyalty_event_id:s customer_id:s booked_on:d event_type:s points:i"),
     "satisfaction_surveys": _schema("survey_id:s customer_id:s answered_on:d score:i channel:s"),
     "interactions": _schema(
         "interaction_id:s customer_id:s interaction_type:s opened_on:d first_answered_on:d resolved_on:d"

@@ -423,3 +423,31 @@ def test_check_says_what_load_would_do_and_changes_nothing(bank_here: Bank, tmp_
     assert refused.code == 2
     assert "3 x orphan in account_id" in refused.err
     assert bank_here.table_rows() == before
+
+
+def test_a_table_of_an_older_contract_gains_its_new_columns(bank_here: Bank, tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    write_csv(landing / "2026-03-31", bank(3))
+    bank_here.load(landing)
+    with open_warehouse(bank_here.settings) as wh:
+        columns = list(wh.column_types("raw.transactions"))
+        wh.execute("alter table raw.transactions drop column booked_hour")
+    later = [transaction(10, booked_on="2026-04-01", booked_hour="14")]
+    write_csv(landing / "2026-04-01", {"transactions": later})
+    # A trial does it too, and takes it back.
+    assert bank_here.ingest(landing, command="check").code == 0
+    with open_warehouse(bank_here.settings) as wh:
+        assert "booked_hour" not in wh.column_types("raw.transactions")
+    bank_here.load(landing)
+    with open_warehouse(bank_here.settings) as wh:
+        found = list(wh.column_types("raw.transactions"))
+    assert found == [*(name for name in columns if name != "booked_hour"), "booked_hour"]
+    assert bank_here.rows("select transaction_id, booked_hour from raw.transactions order by 1") == [
+        ("T1", None), ("T10", 14), ("T2", None), ("T3", None),
+    ]  # fmt: skip
+    # The rows loaded before are known again when they come once more.
+    write_csv(landing / "2026-04-02", {"transactions": [transaction(1), *later]})
+    bank_here.load(landing, as_of="2026-04-01")
+    assert bank_here.rows(
+        "select rows_loaded, rows_duplicate from ops.batches where batch_no = 3 and rows_rejected = 0"
+    ) == [(0, 2)]

@@ -50,6 +50,9 @@ FAULTS: list[tuple[Row, str, str]] = [
     ({"direction": "Credit"}, "direction", "enum"),
     ({"currency_code": "yuan"}, "currency_code", "type"),
     ({"is_customer_initiated": "yes"}, "is_customer_initiated", "type"),
+    ({"booked_hour": "9.5"}, "booked_hour", "type"),
+    ({"booked_hour": "24"}, "booked_hour", "range"),
+    ({"booked_hour": "-1"}, "booked_hour", "range"),
     ({"known_at": "yesterday"}, "known_at", "type"),
     ({"known_at": "2026-04-01"}, "known_at", "range"),
     ({"account_id": "A99"}, "account_id", "orphan"),
@@ -61,20 +64,25 @@ def test_each_fault_is_rejected_once_with_its_line_column_and_reason(
     quick_bank: Bank, tmp_path: Path
 ) -> None:
     good = [
-        {**transaction(1), "known_at": "", "reverses_transaction_id": "two\nlines"},
+        {**transaction(1), "known_at": "", "booked_hour": "", "reverses_transaction_id": "two\nlines"},
+        transaction(1100, booked_hour="0"),
+        transaction(1101, booked_hour="23"),
         *transactions(1000, first=2),
     ]
     bad = [transaction(2000 + number, **changes) for number, (changes, _, _) in enumerate(FAULTS)]
     landing = write_csv(tmp_path / "landing", bank(transactions=[*good, *bad]))
     quick_bank.load(landing)
-    # The header, then 1,001 good records of which the first stands on two lines.
-    first_line = 1 + 1001 + 1 + 1
+    # The header, then 1,003 good records of which the first stands on two lines.
+    first_line = 1 + 1003 + 1 + 1
     assert quick_bank.rejected() == [
         (first_line + number, column, code) for number, (_, column, code) in enumerate(FAULTS)
     ]
     assert quick_bank.rows(
         "select rows_read, rows_loaded, rows_rejected from ops.batch_files where entity = 'transactions'"
-    ) == [(1001 + len(FAULTS), 1001, len(FAULTS))]
+    ) == [(1003 + len(FAULTS), 1003, len(FAULTS))]
+    assert quick_bank.rows(
+        "select booked_hour, count(*) from raw.transactions group by 1 order by booked_hour nulls last"
+    ) == [(0, 1), (23, 1), (None, 1001)]
     ((reason, raw_text, whole_text),) = quick_bank.rows(
         f"""
         select reason, rejected.raw_text, whole.raw_text

@@ -103,6 +103,8 @@ def test_keys_are_unique(entity: str, files: duckdb.DuckDBPyConnection) -> None:
         ("cards", "account_id", "accounts"),
         ("loan_payments", "loan_id", "loans"),
         ("risk_questionnaires", "customer_id", "customers"),
+        ("tier_overrides", "customer_id", "customers"),
+        ("loyalty_events", "customer_id", "customers"),
         ("satisfaction_surveys", "customer_id", "customers"),
         ("interactions", "customer_id", "customers"),
         ("campaign_contacts", "customer_id", "customers"),
@@ -124,7 +126,9 @@ def test_a_parent_comes_in_the_same_or_an_earlier_delivery(
 
 
 def test_each_row_comes_in_the_delivery_of_the_day_it_was_known(files: duckdb.DuckDBPyConnection) -> None:
-    for entity in ("good_transactions", "loan_payments", "interactions", "campaign_contacts"):
+    for entity in (
+        "good_transactions", "loan_payments", "interactions", "campaign_contacts", "tier_overrides"
+    ):  # fmt: skip
         wrong = files.execute(
             f"select count(*) from {entity} where greatest(known_at::date, date '{HISTORY}') <> delivered_on"
         ).fetchone()
