@@ -19,8 +19,8 @@ SEEDS_DIR = Path(__file__).resolve().parents[1] / "dbt_project" / "seeds"
 def check(folder: Path = SEEDS_DIR) -> list[Fault]:
     """Every fault of the seeds in `folder`, by file and line; empty when they are sound.
 
-    Rules over several rows are asked only of a seed whose rows can all be read: a row missing from a sum would
-    be told as a second fault.
+    Rules over several rows are asked only of a seed whose rows can all be read: a row missing from a sum
+    would be told as a second fault.
     """
     faults = list(_files(folder))
     sound: dict[str, Sequence[Row]] = {}

@@ -19,6 +19,10 @@ LoanRecord = Literal["poor", "sound", "none"]
 ProductFamily = Literal["current", "savings", "term_deposit", "loan", "card", "wealth", "insurance"]
 Measure = Literal["r", "f", "m"]
 
+# Insurance has no balance to earn on.
+EARNING_FAMILIES: tuple[ProductFamily, ...] = ("current", "savings", "term_deposit", "wealth", "loan", "card")
+CHANNELS = ("branch", "atm", "pos", "mobile", "web", "phone", "system", "unknown")
+
 CUSTOMER_KINDS: tuple[CustomerKind, ...] = ("personal", "small_business")
 APPETITES: tuple[Appetite, ...] = ("conservative", "steady", "balanced", "growth", "aggressive")
 
@@ -54,9 +58,24 @@ SCORE_SCHEMES = ("pyramid_tier", "loyalty_class")
 # Tiers of banded schemes that a rule gives and not the metric.
 TIERS_BY_RULE = {"pyramid_tier": ("potential",)}
 
+# Scores of RFM are 0 to 5, 5 best.
+HIGHEST_RFM_SCORE = 5
+
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "pyramid_tier": ("assets", "transactions", "products", "loyalty"),
     "loyalty_class": ("tenure", "products", "activity", "referrals", "points"),
 }
 # Schemes whose components are ranks, so that no value counts in full by policy.
 RANKED_SCHEMES = ("pyramid_tier",)
+
+# The detailed mart of each scheme and its column of the effective tier, as macros/tiers.sql has them.
+MARTS: dict[Scheme, tuple[str, str]] = {
+    "value_tier": ("fct_customer_value_tiers", "value_tier"),
+    "asset_tier": ("fct_customer_asset_tiers", "asset_tier"),
+    "pyramid_tier": ("fct_customer_pyramid_tiers", "pyramid_tier"),
+    "savings_grade": ("fct_customer_savings_grades", "savings_grade"),
+    "risk_appetite": ("fct_customer_risk_appetites", "risk_appetite"),
+    "lifecycle_stage": ("fct_customer_lifecycle_stages", "lifecycle_stage"),
+    "loyalty_class": ("fct_customer_loyalty_classes", "loyalty_class"),
+    "rfm_segment": ("fct_customer_rfm", "segment"),
+}

@@ -1,18 +1,26 @@
 """The rows of the seeds, one model a seed: columns in the file's words, types, ranges of single cells."""
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from policy.codes import Appetite, CustomerKind, LoanRecord, Measure, ProductFamily, SavingsGrade, Scheme
+from policy.codes import (
+    HIGHEST_RFM_SCORE,
+    Appetite,
+    CustomerKind,
+    LoanRecord,
+    Measure,
+    ProductFamily,
+    SavingsGrade,
+    Scheme,
+)
 from policy.fields import Amount, Code, Currency, Day, Flag, Number, Share, Version, Whole, Words
 
 AtLeastOne = Annotated[Whole, Field(ge=1)]
 NotNegative = Annotated[Whole, Field(ge=0)]
 Days = Annotated[Whole, Field(ge=1, le=3650)]
 PositiveAmount = Annotated[Amount, Field(gt=0)]
-Score = Annotated[Whole, Field(ge=0, le=9)]
+Score = Annotated[Whole, Field(ge=0, le=HIGHEST_RFM_SCORE)]
 
 
 class Row(BaseModel):
@@ -108,13 +116,12 @@ class Lifecycle(KindPolicy):
 
 class Rfm(KindPolicy):
     rfm_mode: Literal["quantile", "frozen", "fixed"]
-    # A score is one digit of rfm_score.
-    count_bins: Annotated[Whole, Field(ge=2, le=9)]
+    count_bins: Annotated[Whole, Field(ge=2, le=HIGHEST_RFM_SCORE)]
 
 
 class RfmCut(KindPolicy):
     measure: Measure
-    score: Annotated[Whole, Field(ge=2, le=9)]
+    score: Annotated[Whole, Field(ge=2, le=HIGHEST_RFM_SCORE)]
     at_least: Amount | None
     at_most: Annotated[Amount, Field(ge=0)] | None
     unit: Annotated[str, Field(pattern=r"^([A-Z]{3}|days)$")]
@@ -168,22 +175,29 @@ class Satisfaction(BankPolicy):
     survey_days: Days
 
 
-class Margin(BankPolicy):
+class Margin(KindPolicy):
     product_family: ProductFamily
     # Beyond a fifth a year it is a slip of the decimal point.
-    ftp_spread_annual: Annotated[Number, Field(ge=Decimal("-0.2"), le=Decimal("0.2"))]
-    rule_version: Version
+    ftp_spread_annual: Annotated[Number, Field(ge=-0.2, le=0.2)]
 
 
-class ServiceCost(BankPolicy):
+class ServiceCost(KindPolicy):
     channel: Code
-    cost_amount: Annotated[Amount, Field(ge=0, le=1000)]
+    cost_amount: Annotated[Number, Field(ge=0, le=1000, decimal_places=4)]
     currency_code: Currency
-    rule_version: Version
 
 
-class CreditLoss(BankPolicy):
+class CreditLoss(KindPolicy):
     from_days: NotNegative
     pd_annual: Share
-    lgd: Share
+    lgd: Annotated[Share, Field(decimal_places=4)]
+
+
+class TierPlan(BankPolicy):
+    scheme: Scheme | Literal["all"]
+    customer_kind: CustomerKind | Literal["all"]
+    tier: Code
+    count_customers: NotNegative
+    churn_rate_annual: Share | None
+    satisfaction_share: Share | None
     rule_version: Version

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policy import rows
-from policy.rules import across, bands, rfm, risk, savings, stability, weights
+from policy.rules import across, bands, rfm, risk, savings, stability, value, weights
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,13 @@ SEEDS: dict[str, Seed] = {
     "policy_kpis": Seed(rows.Kpi, ("kpi_code",), ()),
     "policy_kpi_targets": Seed(rows.KpiTarget, ("policy_set", "kpi_code", _DAY)),
     "policy_satisfaction": Seed(rows.Satisfaction, ("policy_set", _DAY)),
+    "policy_margins": Seed(rows.Margin, (*_KIND, "product_family", _DAY), _KIND, (value.every_family,)),
+    "policy_service_costs": Seed(rows.ServiceCost, (*_KIND, "channel", _DAY), _KIND, (value.every_channel,)),
+    "policy_credit_losses": Seed(rows.CreditLoss, (*_KIND, "from_days", _DAY), _KIND, (value.losses_rise,)),
+    # A bank may have no plan.
+    "policy_tier_plan": Seed(
+        rows.TierPlan, (*_SCHEME, "tier", _DAY), rules=(value.plan_is_of_tiers,), is_complete=False
+    ),
 }
 
 # Rules that look at several seeds at once, by the seeds that they need.

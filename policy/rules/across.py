@@ -38,40 +38,37 @@ def cuts_for_every_score(policies: Sequence[Rfm], cuts: Sequence[RfmCut]) -> Ite
     Fixed cuts rise strictly. Frozen ones are fitted, and where many customers share a value two may be equal:
     the lower of the two scores is then given to nobody.
     """
-    for policy, found in _meetings(policies, cuts):
+    for policy, in_force in _meetings(policies, cuts):
         if policy.rfm_mode == "quantile":
             continue
         for measure in ("r", "f", "m"):
-            of_measure = {row.score: row for row in found if row.measure == measure}
-            for score in range(2, policy.count_bins + 1):
-                if score not in of_measure:
-                    yield (
-                        "policy_rfm",
-                        (
-                            policy,
-                            f"mode {policy.rfm_mode} has no cut of {measure} for score {score} in "
-                            f"policy_rfm_cuts.csv from {policy.effective_from} on: `python -m policy rfm-cuts` fits them",
-                        ),
-                    )
-            for row in of_measure.values():
-                if row.score > policy.count_bins:
-                    yield (
-                        "policy_rfm_cuts",
-                        (row, f"score {row.score} is above count_bins {policy.count_bins}"),
-                    )
-            ordered = [of_measure[score] for score in sorted(of_measure)]
-            for lower, higher in pairwise(ordered):
-                step = _edge(higher) - _edge(lower)
-                if step < 0 or (step == 0 and policy.rfm_mode == "fixed"):
-                    side = "below" if measure == "r" else "above"
-                    yield (
-                        "policy_rfm_cuts",
-                        (
-                            higher,
-                            f"the cut of score {higher.score} has to lie {side} that of score {lower.score} "
-                            f"(line {lower.line})",
-                        ),
-                    )
+            of_measure = sorted(
+                (row for row in in_force if row.measure == measure), key=lambda row: row.score
+            )
+            missing = set(range(2, policy.count_bins + 1)) - {row.score for row in of_measure}
+            if missing:
+                scores = ", ".join(map(str, sorted(missing)))
+                message = (
+                    f"mode {policy.rfm_mode} with {policy.count_bins} bins needs cuts of {measure} for "
+                    f"score {scores} in policy_rfm_cuts.csv: `python -m policy rfm-cuts` fits them"
+                )
+                yield "policy_rfm", (policy, message)
+            yield from (("policy_rfm_cuts", finding) for finding in _rise(policy, of_measure))
+
+
+def _rise(policy: Rfm, cuts: Sequence[RfmCut]) -> Iterator[Finding]:
+    for row in cuts:
+        if row.score > policy.count_bins:
+            yield (
+                row,
+                f"score {row.score} is above the {policy.count_bins} bins of policy_rfm.csv: remove the row",
+            )
+    for lower, higher in pairwise(cuts):
+        step = _edge(higher) - _edge(lower)
+        if step < 0 or (step == 0 and policy.rfm_mode == "fixed"):
+            side = "below" if higher.measure == "r" else "above"
+            place = f"score {lower.score} (line {lower.line})"
+            yield higher, f"the cut of score {higher.score} has to lie {side} that of {place}"
 
 
 def targets_are_of_indicators(

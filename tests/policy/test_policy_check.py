@@ -1,0 +1,685 @@
+"""Each way in which a policy can be unsound, planted in the real seeds, is refused and names its row."""
+
+import resource
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policy.check import check
+from policy.rows import Tier
+from policy.rules import bands
+from policy.seeds import SEEDS
+
+ROOT = Path(__file__).resolve().parents[2]
+Plant = Callable[[Any], None]
+
+HIGH = {"policy_set": "cny", "scheme": "value_tier", "customer_kind": "personal", "tier": "high"}
+MID, LOW = {**HIGH, "tier": "mid"}, {**HIGH, "tier": "low"}
+STABLE = {"policy_set": "cny", "scheme": "value_tier", "customer_kind": "personal"}
+CNY_PERSON = {"policy_set": "cny", "customer_kind": "personal"}
+CNY = {"policy_set": "cny"}
+
+
+def change(name: str, where: dict[str, str], **to: str) -> Plant:
+    return lambda seeds: seeds.change(name, where, to)
+
+
+def drop(name: str, where: dict[str, str]) -> Plant:
+    return lambda seeds: seeds.drop(name, where)
+
+
+def add_like(name: str, where: dict[str, str], **to: str) -> Plant:
+    return lambda seeds: seeds.add_like(name, where, to)
+
+
+def text(name: str, old: str, new: str) -> Plant:
+    def edit(seeds: Any) -> None:
+        path = seeds.folder / f"{name}.csv"
+        content = path.read_text(encoding="utf-8")
+        assert old in content
+        path.write_text(content.replace(old, new, 1), encoding="utf-8")
+
+    return edit
+
+
+def column(name: str, heading: str) -> Plant:
+    """Take a column away."""
+
+    def edit(seeds: Any) -> None:
+        seeds.write(
+            name, [{key: cell for key, cell in row.items() if key != heading} for row in seeds.read(name)]
+        )
+
+    return edit
+
+
+WEIGHT = {**CNY_PERSON, "scheme": "loyalty_class"}
+LAST_GRADE = {**CNY_PERSON, "savings_grade": "ordinary"}
+CHAMPION = {**CNY_PERSON, "segment": "champions", "r_from": "5"}
+FROZEN = {"rfm_mode": "frozen"}
+
+# Where the fault is planted, the words that name its row, and the words that say what is wrong.
+FAULTS: dict[str, tuple[Plant, str, str]] = {
+    # shapes and types
+    "a column is missing": (
+        column("policy_tiers", "tier_zh"),
+        "policy_tiers.csv:1: header",
+        "tier_zh is missing",
+    ),
+    "a column is unknown": (
+        text("policy_churn", "gap_days", "gap_dayz"),
+        "policy_churn.csv:1: header",
+        "'gap_dayz' is unknown",
+    ),
+    "a column stands twice": (
+        text("policy_churn", "gap_days", "outcome_days"),
+        "policy_churn.csv:1: header",
+        "outcome_days stands twice",
+    ),
+    "a cell too many": (
+        text("policy_satisfaction", "cny,", "cny,,"),
+        "policy_satisfaction.csv:2: cny, ",
+        "5 cells and the header 4",
+    ),
+    "a separator in a number": (
+        change("policy_tiers", HIGH, entry_bound="100,000"),
+        "cny, value_tier, personal, high",
+        "entry_bound is '100,000': write a number",
+    ),
+    "a third decimal place": (
+        change("policy_tiers", HIGH, entry_bound="100000.005"),
+        "cny, value_tier, personal, high",
+        "entry_bound is 100000.005: write at most 2 decimal places",
+    ),
+    "an exponent": (
+        change("policy_tiers", HIGH, entry_bound="1e5"),
+        "cny, value_tier, personal, high",
+        "is '1e5'",
+    ),
+    "a date of another form": (
+        change("policy_tiers", HIGH, effective_from="1.1.2027"),
+        "cny, value_tier, personal, high",
+        "effective_from is '1.1.2027': write a date",
+    ),
+    "a day that is none": (
+        change("policy_churn", CNY, effective_from="2026-02-30"),
+        "cny, 2026-02-30",
+        "'2026-02-30': write a date",
+    ),
+    "a half snapshot": (
+        change("policy_tier_stability", STABLE, promote_after_snapshots="1.5"),
+        "cny, value_tier, personal",
+        "promote_after_snapshots is '1.5': write a whole number",
+    ),
+    "blanks around a label": (
+        change("policy_tiers", HIGH, tier_en=" High"),
+        "cny, value_tier, personal, high",
+        "remove the blanks",
+    ),
+    "no label in English": (
+        change("policy_tiers", HIGH, tier_en=""),
+        "cny, value_tier, personal, high",
+        "tier_en is empty",
+    ),
+    "no label in Chinese": (
+        change("policy_tiers", HIGH, tier_zh=""),
+        "cny, value_tier, personal, high",
+        "tier_zh is empty",
+    ),
+    "a flag in other words": (
+        change("policy_churn", CNY, counts_silence="yes"),
+        "cny, 1900-01-01",
+        "counts_silence is 'yes': write true or false",
+    ),
+    # codes
+    "an unknown policy set": (
+        add_like("policy_churn", CNY, policy_set="eur"),
+        "eur, 1900-01-01",
+        "uses policy_set 'eur': known are",
+    ),
+    "an unknown kind": (
+        change("policy_tiers", HIGH, customer_kind="corporate"),
+        "cny, value_tier, corporate",
+        "customer_kind is 'corporate': write 'personal' or 'small_business'",
+    ),
+    "an unknown scheme": (
+        change("policy_tiers", HIGH, scheme="value"),
+        "cny, value, personal, high",
+        "scheme is 'value'",
+    ),
+    "an unknown tier": (
+        change("policy_tiers", HIGH, tier="top"),
+        "cny, value_tier, personal, top",
+        "no tier 'top': its tiers are",
+    ),
+    "a currency of another bank": (
+        change("policy_tiers", HIGH, unit="CZK"),
+        "cny, value_tier, personal, high",
+        "policy set cny are in CNY",
+    ),
+    # versions
+    "a scheme without a version": (
+        drop("policy_tier_stability", STABLE),
+        "cny, value_tier, personal",
+        "has no row",
+    ),
+    "a kind without a version": (
+        drop("policy_lifecycle", {"policy_set": "czk", "customer_kind": "small_business"}),
+        "czk, small_business",
+        "has no row",
+    ),
+    "a bank without a version": (drop("policy_churn", CNY), "policy_churn.csv: cny", "has no row"),
+    "a row twice": (
+        add_like("policy_tiers", HIGH),
+        "cny, value_tier, personal, high, 1900-01-01",
+        "stands in line 2 already",
+    ),
+    "two versions on one day": (
+        add_like("policy_tier_stability", STABLE, rule_version="again"),
+        "cny, value_tier, personal",
+        "line 2 already",
+    ),
+    "half a version of another name": (
+        change("policy_tiers", MID, rule_version="other"),
+        "cny, value_tier, personal, mid",
+        "rule_version other begins on the day of value_tier_",
+    ),
+    "a version's name used again": (
+        add_like("policy_tier_stability", STABLE, effective_from="2027-01-01"),
+        "cny, value_tier, personal, 2027-01-01",
+        "is taken by the version in line 2",
+    ),
+    "a seed that nobody checks": (
+        lambda seeds: (seeds.folder / "policy_discounts.csv").write_text("a\n1\n"),
+        "policy_discounts.csv",
+        "declare it in policy/seeds.py",
+    ),
+    "a seed that is missing": (
+        lambda seeds: (seeds.folder / "policy_churn.csv").unlink(),
+        "policy_churn.csv",
+        "is missing from",
+    ),
+    # bands
+    "entry bounds that rise": (
+        change("policy_tiers", MID, entry_bound="200000.00"),
+        "cny, value_tier, personal, mid",
+        "entry_bound 200000.00 is above 100000.00 of the better tier high",
+    ),
+    "two tiers from one bound": (
+        change("policy_tiers", MID, entry_bound="100000.00"),
+        "cny, value_tier, personal, mid",
+        "the two tiers overlap",
+    ),
+    "a bound of the worst tier": (
+        change("policy_tiers", LOW, entry_bound="10.00", exit_bound="9.00"),
+        "cny, value_tier, personal, low",
+        "leave both bounds empty",
+    ),
+    "a better tier without a bound": (
+        change("policy_tiers", MID, entry_bound=""),
+        "cny, value_tier, personal, mid",
+        "entry_bound is empty",
+    ),
+    "an exit above the entry": (
+        change("policy_tiers", HIGH, exit_bound="100000.01"),
+        "cny, value_tier, personal, high",
+        "exit_bound 100000.01 is above entry_bound 100000.00",
+    ),
+    "an exit not above the next": (
+        change("policy_tiers", HIGH, exit_bound="45000.00"),
+        "cny, value_tier, personal, mid",
+        "exit_bound 45000.00 is that of high too",
+    ),
+    "a bound of zero": (
+        change("policy_tiers", MID, entry_bound="0", exit_bound="0"),
+        "cny, value_tier, personal, mid",
+        "entry_bound is 0: write more than 0",
+    ),
+    "a score beyond 100": (
+        change("policy_tiers", {**HIGH, "scheme": "pyramid_tier", "tier": "vip"}, entry_bound="101"),
+        "cny, pyramid_tier, personal, vip",
+        "above the highest score",
+    ),
+    "a score in money": (
+        change("policy_tiers", {**HIGH, "scheme": "pyramid_tier", "tier": "vip"}, unit="CNY"),
+        "cny, pyramid_tier, personal, vip",
+        "write score",
+    ),
+    "a bound of a tier by rule": (
+        change("policy_tiers", {**HIGH, "scheme": "pyramid_tier", "tier": "potential"}, entry_bound="5"),
+        "cny, pyramid_tier, personal, potential",
+        "given by a rule",
+    ),
+    "a bound of a scheme without metric": (
+        change("policy_tiers", {**HIGH, "scheme": "savings_grade", "tier": "good"}, entry_bound="5"),
+        "cny, savings_grade, personal, good",
+        "not cut by a metric",
+    ),
+    "tiers in another order": (
+        change("policy_tiers", LOW, tier_order="1"),
+        "cny, value_tier, personal, low",
+        "tier_order is 1",
+    ),
+    "a tier that is missing": (
+        drop("policy_tiers", LOW),
+        "cny, value_tier, personal, high",
+        "no row of tier 'low'",
+    ),
+    "a label of two tiers": (
+        change("policy_tiers", MID, tier_zh="高价值"),
+        "cny, value_tier, personal, mid",
+        "label of two tiers",
+    ),
+    # stability, weights
+    "no way down": (
+        change("policy_tier_stability", STABLE, grace_days="", demote_after_snapshots=""),
+        "cny, value_tier, personal",
+        "nobody could ever move down",
+    ),
+    "promotion before it is earned": (
+        change("policy_tier_stability", STABLE, promote_after_snapshots="0"),
+        "cny, value_tier, personal",
+        "promote_after_snapshots is 0: write at least 1",
+    ),
+    "weights that do not add up": (
+        change("policy_tier_weights", {**WEIGHT, "component": "tenure"}, weight="0.250001"),
+        "cny, loyalty_class, personal",
+        "add up to 1.000001 and not to 1",
+    ),
+    "a negative weight": (
+        change("policy_tier_weights", {**WEIGHT, "component": "tenure"}, weight="-0.25"),
+        "cny, loyalty_class, personal, tenure",
+        "weight is -0.25: write at least 0",
+    ),
+    "an unknown component": (
+        change("policy_tier_weights", {**WEIGHT, "component": "tenure"}, component="age"),
+        "cny, loyalty_class, personal, age",
+        "no component 'age'",
+    ),
+    "a component that is missing": (
+        drop("policy_tier_weights", {**WEIGHT, "component": "tenure"}),
+        "cny, loyalty_class, personal, products",
+        "no weight of tenure",
+    ),
+    "a rank that counts in full": (
+        change(
+            "policy_tier_weights", {**WEIGHT, "scheme": "pyramid_tier", "component": "assets"}, full_at="5"
+        ),
+        "cny, pyramid_tier, personal, assets",
+        "leave full_at empty",
+    ),
+    "a weight of nothing": (
+        change("policy_tier_weights", {**WEIGHT, "component": "tenure"}, full_at=""),
+        "cny, loyalty_class, personal, tenure",
+        "full_at is empty",
+    ),
+    # savings grades, risk
+    "a last rule with a condition": (
+        change("policy_savings_grades", LAST_GRADE, loan_record="sound"),
+        "cny, personal",
+        "the last rule has a condition",
+    ),
+    "a rule after one that takes all": (
+        change("policy_savings_grades", {**CNY_PERSON, "precedence": "1"}, loan_record=""),
+        "cny, personal, 2",
+        "can never decide: rule 1",
+    ),
+    "a gap in the precedence": (
+        change("policy_savings_grades", LAST_GRADE, precedence="9"),
+        "cny, personal, 9",
+        "leaves a gap",
+    ),
+    "an unknown grade": (
+        change("policy_savings_grades", LAST_GRADE, savings_grade="fair"),
+        "cny, personal",
+        "savings_grade is 'fair'",
+    ),
+    "caps that begin late": (
+        change("policy_risk_caps", {**CNY_PERSON, "min_experience_years": "0"}, min_experience_years="1"),
+        "cny, personal, 1",
+        "begin at 0",
+    ),
+    "caps of one experience": (
+        change("policy_risk_caps", {**CNY_PERSON, "min_experience_years": "0"}, min_experience_years="2"),
+        "cny, personal, 2",
+        "already",
+    ),
+    "a cap that falls": (
+        change("policy_risk_caps", {**CNY_PERSON, "min_experience_years": "5"}, highest_appetite="steady"),
+        "cny, personal, 5",
+        "a cap never falls",
+    ),
+    "an appetite without a cap": (
+        change("policy_risk_caps", {**CNY_PERSON, "min_experience_years": "5"}, highest_appetite="unknown"),
+        "cny, personal, 5",
+        "highest_appetite is 'unknown'",
+    ),
+    "a growth that shrinks": (
+        change("policy_lifecycle", CNY_PERSON, growth_from_ratio="0.9"),
+        "cny, personal",
+        "write at least 1",
+    ),
+    # RFM
+    "a cell in two segments": (
+        change("policy_rfm_segments", CHAMPION, fm_from="3"),
+        "cny, personal, potential_loyal",
+        "recency score 5 and frequency-money score 3 lies in champions (line 2) and potential_loyal",
+    ),
+    "a cell in no segment": (
+        change("policy_rfm_segments", CHAMPION, fm_from="5"),
+        "cny, personal, champions",
+        "recency score 5 and frequency-money score 4 lies in no segment",
+    ),
+    "a segment the wrong way round": (
+        change("policy_rfm_segments", CHAMPION, fm_from="5", fm_to="4"),
+        "cny, personal, champions",
+        "swap them",
+    ),
+    "an unknown segment": (
+        change("policy_rfm_segments", CHAMPION, segment="stars"),
+        "cny, personal, stars",
+        "no segment 'stars'",
+    ),
+    "more bins than there are scores": (
+        change("policy_rfm", CNY_PERSON, count_bins="6"),
+        "policy_rfm.csv:2: cny, personal",
+        "count_bins is 6: write at most 5",
+    ),
+    "frozen without cuts": (
+        lambda seeds: [
+            seeds.change("policy_rfm", CNY_PERSON, FROZEN),
+            seeds.drop("policy_rfm_cuts", {**CNY_PERSON, "measure": "f", "score": "3"}),
+        ],
+        "policy_rfm.csv:2: cny, personal",
+        "needs cuts of f for score 3",
+    ),
+    "frozen cuts that fall": (
+        lambda seeds: [
+            seeds.change("policy_rfm", CNY_PERSON, FROZEN),
+            seeds.change(
+                "policy_rfm_cuts", {**CNY_PERSON, "measure": "m", "score": "3"}, {"at_least": "1.00"}
+            ),
+        ],
+        "cny, personal, m, 3",
+        "has to lie above that of score 2",
+    ),
+    "recency cuts that rise": (
+        lambda seeds: [
+            seeds.change("policy_rfm", CNY_PERSON, FROZEN),
+            seeds.change("policy_rfm_cuts", {**CNY_PERSON, "measure": "r", "score": "3"}, {"at_most": "364"}),
+        ],
+        "cny, personal, r, 3",
+        "has to lie below that of score 2",
+    ),
+    "fixed cuts that are equal": (
+        lambda seeds: [
+            seeds.change("policy_rfm", CNY_PERSON, {"rfm_mode": "fixed"}),
+            seeds.change(
+                "policy_rfm_cuts",
+                {**CNY_PERSON, "measure": "f", "score": "3"},
+                {"at_least": seeds.read("policy_rfm_cuts")[4]["at_least"]},
+            ),
+        ],
+        "cny, personal, f, 3",
+        "has to lie above that of score 2",
+    ),
+    "a cut on the wrong side": (
+        change("policy_rfm_cuts", {**CNY_PERSON, "measure": "r", "score": "3"}, at_most="", at_least="7"),
+        "cny, personal, r, 3",
+        "is written in at_most",
+    ),
+    # churn, bands of risk, indicators, satisfaction
+    "no form of churn": (
+        change(
+            "policy_churn",
+            CNY,
+            counts_account_closure="false",
+            counts_balance_drain="false",
+            counts_silence="false",
+        ),
+        "cny, 1900-01-01",
+        "no form counts",
+    ),
+    "silence within the period": (
+        change("policy_churn", CNY, silence_days="120"),
+        "cny, 1900-01-01",
+        "not above gap and outcome",
+    ),
+    "a gap between risk bands": (
+        change("policy_risk_bands", {**CNY, "risk_band": "medium"}, upper_bound="0.19"),
+        "cny, medium",
+        "bands meet",
+    ),
+    "a closed risk band": (
+        change("policy_risk_bands", {**CNY, "risk_band": "high"}, upper_bound="0.9"),
+        "cny, high",
+        "leave it empty",
+    ),
+    "a risk band that is missing": (
+        drop("policy_risk_bands", {**CNY, "risk_band": "medium"}),
+        "cny, high",
+        "no band medium",
+    ),
+    "a probability above 1": (
+        change("policy_risk_bands", {**CNY, "risk_band": "high"}, lower_bound="20"),
+        "cny, high",
+        "lower_bound is 20: write",
+    ),
+    "a target of an unknown indicator": (
+        change("policy_kpi_targets", {**CNY, "kpi_code": "satisfaction_share"}, kpi_code="happiness"),
+        "cny, happiness",
+        "no indicator 'happiness'",
+    ),
+    "a target in per cent": (
+        change("policy_kpi_targets", {**CNY, "kpi_code": "satisfaction_share"}, target_value="90"),
+        "cny, satisfaction_share",
+        "90 % is 0.90",
+    ),
+    # value
+    "a spread of a slipped point": (
+        change("policy_margins", {**CNY_PERSON, "product_family": "loan"}, ftp_spread_annual="1.8"),
+        "cny, personal, loan",
+        "ftp_spread_annual is 1.8: write at most 0.2",
+    ),
+    "a family without a margin": (
+        drop("policy_margins", {**CNY_PERSON, "product_family": "loan"}),
+        "cny, personal, current",
+        "no margin of loan",
+    ),
+    "a channel without a cost": (
+        drop("policy_service_costs", {**CNY_PERSON, "channel": "system"}),
+        "cny, personal, branch",
+        "no cost of system",
+    ),
+    "an unknown channel": (
+        change("policy_service_costs", {**CNY_PERSON, "channel": "system"}, channel="fax"),
+        "cny, personal, fax",
+        "no channel 'fax'",
+    ),
+    "a negative cost": (
+        change("policy_service_costs", {**CNY_PERSON, "channel": "system"}, cost_amount="-1"),
+        "cny, personal, system",
+        "cost_amount is -1: write at least 0",
+    ),
+    "losses that begin late": (
+        change("policy_credit_losses", {**CNY_PERSON, "from_days": "0"}, from_days="5"),
+        "cny, personal",
+        "begin at 0",
+    ),
+    "a default that becomes less probable": (
+        change("policy_credit_losses", {**CNY_PERSON, "from_days": "30"}, pd_annual="0.01"),
+        "cny, personal, 30",
+        "it never falls",
+    ),
+    "a plan of an unknown tier": (
+        change("policy_tier_plan", {"scheme": "value_tier", "tier": "mid"}, tier="middle"),
+        "cny, value_tier, personal, middle",
+        "no tier 'middle'",
+    ),
+    "a score of six": (
+        change("policy_satisfaction", CNY, satisfied_from_score="6"),
+        "cny, 1900-01-01",
+        "write at most 5",
+    ),
+}
+
+
+def test_the_real_seeds_are_sound() -> None:
+    assert len(SEEDS) > 15
+    assert check() == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_refused_and_names_its_row(seeds: Any, fault: str) -> None:
+    plant, row, message = FAULTS[fault]
+    assert check(seeds.folder) == []
+    plant(seeds)
+    found = [str(each) for each in check(seeds.folder)]
+    assert any(row in each and message in each for each in found), "\n".join(found)
+
+
+def test_no_seed_goes_unread(seeds: Any) -> None:
+    for name in SEEDS:
+        first = (seeds.folder / f"{name}.csv").read_text(encoding="utf-8").splitlines()[1]
+        text(name, first, first.rpartition(",")[0] + ",\x00nonsense")(seeds)
+        assert any(each.file == f"{name}.csv" for each in check(seeds.folder)), name
+
+
+def test_a_byte_order_mark_of_a_spreadsheet_is_no_fault(seeds: Any) -> None:
+    path = seeds.folder / "policy_tiers.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert check(seeds.folder) == []
+    path.write_bytes(path.read_text(encoding="utf-8-sig").encode("gbk"))
+    assert [str(fault) for fault in check(seeds.folder)] == [
+        "policy_tiers.csv: is not UTF-8: save it as CSV UTF-8"
+    ]
+
+
+def test_a_later_version_may_stand_beside_the_first(seeds: Any) -> None:
+    version = {"policy_set": "cny", "scheme": "value_tier", "customer_kind": "personal"}
+    seeds.add_like(
+        "policy_tiers", version, {"effective_from": "2027-01-01", "rule_version": "value_tier_2027_01"}
+    )
+    assert check(seeds.folder) == []
+
+
+def test_a_map_is_held_against_the_bins_of_its_own_day(seeds: Any) -> None:
+    """Four bins from 2027 on leave row 5 of the old map unused, and a map of 2027 need not have it."""
+    later = {"effective_from": "2027-01-01"}
+    seeds.add_like("policy_rfm", CNY_PERSON, {**later, "count_bins": "4", "rule_version": "four"})
+    assert check(seeds.folder) == []
+    seeds.add_like("policy_rfm_segments", CNY_PERSON, {**later, "rule_version": "map_of_four"})
+    seeds.drop("policy_rfm_segments", {**CNY_PERSON, **later, "r_from": "5", "segment": "champions"})
+    assert check(seeds.folder) == []
+    seeds.drop("policy_rfm", {**CNY_PERSON, **later})
+    assert [fault.row for fault in check(seeds.folder)] == [
+        "cny, personal, champions, 4, 4, 5, 5, 2027-01-01"
+    ] * 2
+
+
+def test_the_command_says_all_faults_and_exits_with_2(seeds: Any) -> None:
+    seeds.change("policy_tiers", HIGH, {"exit_bound": "100000.01"})
+    seeds.drop("policy_churn", CNY)
+    command = [sys.executable, "-m", "policy", "check"]
+    done = subprocess.run(
+        [*command, "--seeds", seeds.folder], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "error: policy_churn.csv: cny: has no row" in done.stderr
+    assert "error: policy_tiers.csv:2: cny, value_tier, personal, high, 1900-01-01: exit_bound" in done.stderr
+
+
+def test_sound_seeds_cost_no_build_half_a_second() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-m", "policy", "check"], cwd=ROOT, capture_output=True, check=False
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_the_check_needs_neither_dbt_nor_pandas() -> None:
+    """It stands before every build: what it imports is its cost."""
+    heavy = ("dbt", "pandas", "pyarrow", "duckdb")
+    script = "import sys; from policy.check import check; check()"
+    script += f"; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+TIERS = ("high", "mid", "low")
+TRIED = [Decimal(units) / 8 for units in range(-1, 34)]
+Bounds = list[Decimal | None]
+
+
+def tiers_at(metric: Decimal, bounds: Bounds) -> list[int]:
+    """Places of the tiers that take a metric, as int_tier_policy cuts bands: up to the next better bound."""
+    found = []
+    for place, bound in enumerate(bounds):
+        better = [other for other in bounds[:place] if other is not None]
+        if (bound is None or metric >= bound) and (not better or metric < min(better)):
+            found.append(place)
+    return found
+
+
+def is_sound(entries: Bounds, exits: Bounds) -> bool:
+    """Every metric reaches and keeps one tier, each tier is some metric's, and who reaches one keeps it."""
+    for bounds in (entries, exits):
+        found = [tiers_at(metric, bounds) for metric in TRIED]
+        if any(len(places) != 1 for places in found) or {places[0] for places in found} != {0, 1, 2}:
+            return False
+    return all(tiers_at(metric, exits)[0] <= tiers_at(metric, entries)[0] for metric in TRIED)
+
+
+def tier_rows(entries: Bounds, exits: Bounds) -> list[Tier]:
+    same = {"policy_set": "cny", "scheme": "value_tier", "customer_kind": "personal", "unit": "CNY"}
+    same |= {"action_en": "a", "action_zh": "a", "rule_version": "v", "effective_from": "1900-01-01"}
+    return [
+        Tier.model_validate(
+            {
+                **same,
+                "line": 2 + place,
+                "tier": tier,
+                "tier_order": str(1 + place),
+                "tier_en": tier,
+                "tier_zh": tier,
+                "entry_bound": entry and str(entry),
+                "exit_bound": leave and str(leave),
+            }
+        )
+        for place, (tier, entry, leave) in enumerate(zip(TIERS, entries, exits, strict=True))
+    ]
+
+
+BOUND = st.integers(1, 16).map(lambda units: Decimal(units) / 4)
+FALLING = st.lists(BOUND, min_size=2, max_size=2, unique=True).map(
+    lambda cuts: [*sorted(cuts, reverse=True), None]
+)
+ANY = st.lists(st.none() | BOUND, min_size=3, max_size=3)
+
+
+def test_bands_are_accepted_exactly_when_every_metric_has_one_tier() -> None:
+    """Tried beside and at each bound; half of the bounds drawn fall, so that both verdicts occur."""
+    verdicts: Counter[bool] = Counter()
+
+    @settings(max_examples=600, deadline=None)
+    @given(FALLING | ANY, FALLING | ANY)
+    def holds(entries: Bounds, exits: Bounds) -> None:
+        accepted = list(bands.bounds(tier_rows(entries, exits))) == []
+        verdicts[accepted] += 1
+        assert accepted == is_sound(entries, exits)
+
+    holds()
+    assert min(verdicts[True], verdicts[False]) > 20
