@@ -13,14 +13,26 @@ from warehouse.runs import Run, read_run, utc_now
 from warehouse.spells import SPELLS_VIEW, TIERS, spells_sql
 
 SCORES = "fct_churn_scores"
+COMPARISONS = ("fct_tier_migration", "fct_tier_mobility", "fct_tier_long_run")
 PUBLIC_MARTS = (
     "dim_customers",
     "fct_customer_activity",
+    "fct_customer_behaviour",
+    "fct_customer_profit",
+    "fct_value_concentration",
+    "fct_value_lorenz",
     "fct_customer_value_tiers",
     "fct_customer_rfm",
+    TIERS,
+    *COMPARISONS,
+    "fct_tier_crosswalk",
+    "fct_tier_summary",
     SCORES,
     "fct_kpis",
 )
+# A day without scores or without an earlier snapshot to compare with has no rows in these, and says so by that. Where
+# there is one, dbt tests hold that nobody is missing (assert_migration_adds_up_to_the_stock and its neighbours).
+MAY_LACK_DATES = (SCORES, *COMPARISONS)
 # What has to have recorded a result before a run of a kind may be published: gate and tool.
 HISTORY_GATES = (("arrival", "expectation"), ("facts", "dbt"), ("marts", "dbt"), ("marts", "expectation"))
 REQUIRED_GATES = {
@@ -202,7 +214,7 @@ def _count_rows(wh: Warehouse, run: Run) -> dict[str, int]:
         missing, foreign = dates - found_dates, found_dates - dates
         if foreign:
             raise GateError(f"{run.run_id}.{mart} holds {_listed(foreign)}, which the run was not to build")
-        if missing and mart != SCORES:
+        if missing and mart not in MAY_LACK_DATES:
             raise GateError(f"{run.run_id}.{mart} has no rows as of {_listed(missing)}")
     if not any(mart in PUBLIC_MARTS for mart in rows):
         raise GateError(f"{run.run_id} has no mart to publish: build them first")
