@@ -61,6 +61,8 @@ final as (
         occupation,
         reporting_currency_code as currency_code,
         relationship_status,
+        income_currency_code,
+        annual_income_amount,
         {{ days_between('related_since_on', 'as_of_date') }} as tenure_days,
         count_open_accounts,
         count_product_families,

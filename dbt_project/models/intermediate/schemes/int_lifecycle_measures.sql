@@ -1,0 +1,177 @@
+{{ config(materialized='view') }}
+
+{# Where each customer stands in the life of a relationship: the churn of definitions section 2, the time with the bank,
+    and the trend of deposits and of activity. #}
+with
+
+run_dates as (
+    select * from {{ ref('int_run_dates') }}
+),
+
+lifecycle_policy as (
+    {{ policy_in_force(ref('policy_lifecycle'), 'run_dates', ['policy.customer_kind']) }}
+),
+
+observations as (
+    select *
+    from {{ ref('int_observations') }}
+    where observation_kind = 'snapshot'
+),
+
+outcomes as (
+    select *
+    from {{ ref('int_churn_outcomes') }}
+    where observation_kind = 'snapshot'
+),
+
+states as (
+    select
+        customers.customer_id,
+        customers.customer_kind,
+        customers.relationship_status,
+        customers.tenure_days,
+        activity.mean_balance_90d,
+        activity.mean_balance_prior_90d,
+        activity.count_active_days_90d,
+        activity.count_active_days_prior_90d,
+        outcomes.mean_balance_outcome_amount,
+        outcomes.mean_balance_base_amount,
+        observations.silence_days,
+        observations.drain_share,
+        customers.relationship_status = 'no_account' as is_prospect,
+        customers.relationship_status = 'closed' or coalesce(outcomes.is_churned_at_end, false) as is_churned,
+        coalesce(observations.counts_balance_drain and outcomes.is_balance_drain, false) as is_drained,
+        {# All accounts closed before the period, and one opened since. #}
+        coalesce(
+            relationships.count_open_accounts_at_start = 0
+            and relationships.first_opened_on <= observations.started_on,
+            false
+        ) as was_closed,
+        coalesce(observations.counts_silence and outcomes.is_silent_at_start, false) as was_silent,
+        {# Drained when the period began, and filled again: who merely stays low is not back. #}
+        coalesce(
+            outcomes.is_drained_before
+            and balances.mean_balance_outcome_amount
+            >= observations.drain_share * balances.mean_balance_prior_lead_amount,
+            false
+        ) as was_drained,
+        observations.started_on,
+        customers.as_of_date,
+        customers.closed_on
+    from {{ ref('int_customers_at') }} as customers
+    inner join observations on customers.as_of_date = observations.as_of_date
+    inner join {{ ref('fct_customer_activity') }} as activity
+        on
+            customers.customer_id = activity.customer_id
+            and customers.as_of_date = activity.as_of_date
+    left join {{ ref('int_customer_relationships') }} as relationships
+        on
+            customers.customer_id = relationships.customer_id
+            and customers.observed_on = relationships.observed_on
+            and customers.known_by_on = relationships.known_by_on
+    left join outcomes
+        on
+            customers.customer_id = outcomes.customer_id
+            and customers.as_of_date = outcomes.as_of_date
+    left join {{ ref('int_customer_balances') }} as balances
+        on
+            customers.customer_id = balances.customer_id
+            and customers.observed_on = balances.observed_on
+            and customers.known_by_on = balances.known_by_on
+),
+
+signs as (
+    select
+        *,
+        {{ trend_ratio('mean_balance_90d', 'mean_balance_prior_90d') }} as balance_ratio,
+        {{ trend_ratio('count_active_days_90d', 'count_active_days_prior_90d') }} as activity_ratio,
+        was_closed or was_silent or was_drained as was_churned,
+        coalesce(mean_balance_prior_90d <= 0 and mean_balance_90d > 0, false) as is_balance_from_nothing,
+        count_active_days_prior_90d = 0 and count_active_days_90d > 0 as is_activity_from_nothing
+    from states
+),
+
+staged as (
+    select
+        signs.*,
+        {{ lifecycle_stage('signs', 'lifecycle_policy') }} as lifecycle_stage,
+        lifecycle_policy.rule_version as rules_version,
+        lifecycle_policy.exploration_days,
+        lifecycle_policy.growth_from_ratio,
+        lifecycle_policy.decline_to_ratio
+    from signs
+    inner join lifecycle_policy
+        on
+            signs.as_of_date = lifecycle_policy.as_of_date
+            and signs.customer_kind = lifecycle_policy.customer_kind
+),
+
+final as (
+    select
+        customer_id,
+        customer_kind,
+        relationship_status,
+        lifecycle_stage as raw_tier,
+        lifecycle_stage as hold_tier,
+        rules_version,
+        case lifecycle_stage
+            when 'churned'
+                then
+                    case
+                        when closed_on is not null then 'closed on ' || cast(closed_on as {{ dbt.type_string() }})
+                        when is_drained
+                            then
+                                'deposits of ' || {{ format_amount('mean_balance_outcome_amount') }} || ' on average < '
+                                || cast(drain_share as {{ dbt.type_string() }}) || ' of '
+                                || {{ format_amount('mean_balance_base_amount') }} || ' before'
+                        else 'no act in ' || cast(silence_days as {{ dbt.type_string() }}) || ' days'
+                    end
+            when 'reactivated'
+                then
+                    case
+                        when was_closed then 'opened an account again after all were closed by '
+                        when was_silent then 'acts again, was silent on '
+                        else 'deposits are back, were drained on '
+                    end
+                    || cast(started_on as {{ dbt.type_string() }})
+            when 'exploration'
+                then
+                    case
+                        when is_prospect then 'no account yet'
+                        else
+                            cast(tenure_days as {{ dbt.type_string() }}) || ' days with the bank < '
+                            || cast(exploration_days as {{ dbt.type_string() }})
+                    end
+            else
+                concat_ws(
+                    ' and ',
+                    case
+                        when lifecycle_stage = 'growth' and is_balance_from_nothing
+                            then 'deposits from nothing to ' || {{ format_amount('mean_balance_90d') }}
+                        when balance_ratio is null then 'deposits without a trend'
+                        else
+                            'deposits ' || cast(balance_ratio as {{ dbt.type_string() }})
+                            || ' of the 90 days before'
+                            || {{ ratio_against('balance_ratio') }}
+                    end,
+                    case
+                        when lifecycle_stage = 'growth' and is_activity_from_nothing
+                            then
+                                'active days from none to '
+                                || cast(count_active_days_90d as {{ dbt.type_string() }})
+                        when activity_ratio is null then 'active days without a trend'
+                        else
+                            'active days ' || cast(activity_ratio as {{ dbt.type_string() }})
+                            || ' of them'
+                            || {{ ratio_against('activity_ratio') }}
+                    end
+                )
+        end as raw_reason,
+        tenure_days,
+        balance_ratio,
+        activity_ratio,
+        as_of_date
+    from staged
+)
+
+select * from final
