@@ -1,7 +1,7 @@
--- The grain test holds that nobody has two; this one that nobody has none.
+-- The wide mart joins all schemes: who were missing in one would be missing here. The grain tests hold that nobody is twice.
 select customers.customer_id
 from {{ ref('dim_customers') }} as customers
-left join {{ ref('fct_customer_value_tiers') }} as tiers
+left join {{ ref('fct_customer_tiers') }} as tiers
     on
         customers.customer_id = tiers.customer_id
         and customers.as_of_date = tiers.as_of_date
