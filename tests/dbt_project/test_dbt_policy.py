@@ -14,6 +14,11 @@ PUBLIC_MARTS = {
     "fct_customer_activity",
     "fct_customer_value_tiers",
     "fct_customer_rfm",
+    "fct_tier_migration",
+    "fct_tier_mobility",
+    "fct_tier_long_run",
+    "fct_tier_crosswalk",
+    "fct_tier_summary",
     "fct_churn_scores",
     "fct_kpis",
 }

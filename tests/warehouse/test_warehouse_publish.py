@@ -26,7 +26,7 @@ from tests.warehouse.planted import (
 )
 from warehouse import Settings, WarehouseError, open_warehouse
 from warehouse.errors import GateError
-from warehouse.publish import ARCHIVED_MARTS, PUBLIC_MARTS, publish, rollback
+from warehouse.publish import ARCHIVED_MARTS, COMPARISONS, PUBLIC_MARTS, publish, rollback
 from warehouse.runs import fail_run, start_run
 
 KILLED_MIDWAY = """
@@ -145,6 +145,17 @@ def test_a_day_without_scores_says_so(settings: Settings) -> None:
         publication = publish(wh, run_id)
         assert (publication.scores_status, publication.model_version) == ("too_young", None)
         assert wh.query("select note from ops.publications")["note"].to_pylist() == ["no mature labels"]
+
+
+def test_a_day_without_an_earlier_snapshot_has_nothing_to_compare(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        run_id = plant_run(wh)
+        for mart in COMPARISONS:
+            wh.execute(f"delete from {run_id}.{mart}")
+        publish(wh, run_id)
+        for mart in COMPARISONS:
+            assert wh.query(f"select count(*) as n from marts.{mart}")["n"].to_pylist() == [0]
 
 
 def refusals() -> list[object]:

@@ -1,0 +1,78 @@
+{#- Every column of fct_customer_tiers whose moves are counted: scheme, basis (what is shown, or what the day's figures alone
+    would give) and the column. -#}
+{% macro tier_columns() -%}
+    {%- set columns = [] -%}
+    {%- for scheme in tier_schemes() -%}
+        {%- do columns.append((scheme, 'effective', scheme)) -%}
+    {%- endfor -%}
+    {%- for scheme in ['value_tier', 'asset_tier', 'pyramid_tier', 'loyalty_class'] -%}
+        {%- do columns.append((scheme, 'raw', 'raw_' ~ scheme)) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}
+
+{#- The end of the month `months` before: the day before the same day of the month as the morrow of `day`. A month-end goes to
+    a month-end, 2026-02-28 less one month to 2026-01-31. -#}
+{% macro months_before(day, months) -%}
+    cast(cast({{ day }} + 1 - {{ months }} * interval '1 month' as date) - 1 as date)
+{%- endmacro %}
+
+{#- The published snapshots of a mart, or none where there are none yet. A unit test has the rows it gives and no history. -#}
+{% macro published(mart) -%}
+    {%- if model.resource_type != 'unit_test' -%}
+        {%- set history = source('history', mart) -%}
+        {%- if execute and load_relation(history) -%}
+            {{ return(history) }}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{#- Rows of a customer mart on the days of this run, and on the earlier days that int_tier_base_dates compares them with for
+    `periods`: its columns `day_columns`. Those stand in the text, so that the archive is read for them and not through. -#}
+{% macro rows_then_and_now(mart, columns, periods, day_columns=['from_date']) -%}
+    {%- set base_dates = ref('int_tier_base_dates') -%}
+    {%- set run_dates = ref('int_run_dates') -%}
+    {%- set history = published(mart) -%}
+    {%- set days = [] -%}
+    {%- if history and load_relation(base_dates) -%}
+        {%- set days_of_history -%}
+            {%- for column in day_columns %}
+                select {{ column }}
+                from {{ base_dates }}
+                where
+                    period in ('{{ periods | join("', '") }}')
+                    and {{ column }} not in (select built.as_of_date from {{ run_dates }} as built)
+                {{ 'union' if not loop.last else 'order by 1' }}
+            {%- endfor %}
+        {%- endset -%}
+        {%- for day in run_query(days_of_history).rows -%}
+            {%- do days.append("date '" ~ day[0] ~ "'") -%}
+        {%- endfor -%}
+    {%- endif %}
+    select {{ columns | join(', ') }}
+    from {{ ref(mart) }}
+    {%- if days %}
+
+        union all
+
+        select {{ columns | join(', ') }}
+        from {{ history }}
+        where as_of_date in ({{ days | join(', ') }})
+    {%- endif %}
+{%- endmacro %}
+
+{#- The rows of a relation twice: as they are, and with `all` for the kind of customer. -#}
+{% macro with_all_kinds(relation, columns) -%}
+    select
+        customer_kind,
+        {{ columns | join(', ') }}
+    from {{ relation }}
+
+    union all
+
+    select
+        'all' as customer_kind,
+        {{ columns | join(', ') }}
+    from {{ relation }}
+{%- endmacro %}
