@@ -62,7 +62,8 @@ class Clock:
     def hours(self, postings: Postings) -> Hours:
         """Hour 0 to 23 of each posting, NO_HOUR where the bank booked it by itself; shape (postings,)."""
         hour = np.full(len(postings), NO_HOUR, dtype=np.int8)
-        acts = np.flatnonzero(postings.is_initiated & (postings.channel != CHANNEL["system"]))
+        # What the bank books by itself, and what it takes back, has the channel system.
+        acts = np.flatnonzero(postings.channel != CHANNEL["system"])
         if len(acts):
             day = postings.day[acts]
             days = np.arange(day.min(), day.max() + 1)

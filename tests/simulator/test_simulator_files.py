@@ -271,7 +271,7 @@ def test_csv_writes_days_amounts_flags_and_nulls_plainly(monthly: dict[str, Path
     lines = (monthly["csv"] / "2026-04-30" / "transactions.csv").read_text().splitlines()
     form = re.compile(
         r"T\d{10},A\d{8},2026-0\d-\d\d,(credit|debit),\d+\.\d\d,(CNY|USD),[a-z_]+,[a-z]+,(true|false),"
-        r"(T\d{10})?,2026-04-\d\d 22:00:00\.000000"
+        r"(T\d{10})?,(\d|1\d|2[0-3])?,2026-04-\d\d 22:00:00\.000000"
     )
     assert len(lines) > 100
     assert [line for line in lines[1:] if not form.fullmatch(line)] == []
