@@ -9,6 +9,7 @@ import pytest
 
 from tests.warehouse.planted import BEFORE, DAY, plant_run, plant_source, published
 from warehouse import Settings, open_warehouse
+from warehouse.publish import PUBLIC_MARTS
 from warehouse.settings import PROJECT_ROOT
 
 
@@ -69,7 +70,8 @@ def test_a_day_from_start_to_rollback(settings: Settings, environment: dict[str,
         run_id = plant_run(wh, DAY, "second")
     done = run(environment, "publish", "--run", run_id)
     assert done.returncode == 0, done.stderr
-    assert f"{run_id} (daily) as of {DAY}, 12 rows, scores of m1" in done.stdout
+    # Two customers are planted in each mart.
+    assert f"{run_id} (daily) as of {DAY}, {2 * len(PUBLIC_MARTS)} rows, scores of m1" in done.stdout
     again = run(environment, "start-run", "--kind", "daily", "--as-of", str(DAY), "--key", "second")
     assert (again.returncode, again.stdout.splitlines()[-1]) == (99, run_id)
     assert "run_20261031_01  daily  as of 2026-10-31  scored  shown" in run(environment, "status").stdout
