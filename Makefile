@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser bank benchmark run test lint format sql status rollback down airflow lock clean
+.PHONY: help setup browser bank benchmark run test lint format policy-check policy-diff rfm-cuts sql status rollback down airflow lock clean
 MAKEFLAGS += --no-print-directory
 
 ifneq ($(wildcard .env),)
@@ -34,7 +34,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help:  ## this list
 	@echo "make <target> [SOURCE=demo|berka|canonical] [LANDING=<dir>] [AS_OF=<date>] [TARGET=postgres|duckdb]"
-	@sed -nE 's/^([a-z]+):.*##  ?(.*)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*##  ?(.*)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 
 setup: .venv/.synced  ## the environment in .venv, locked with hashes; nothing to do when it stands
 .venv/.synced: requirements.lock
@@ -58,7 +58,7 @@ run: setup  ## files to published marts and a report, through Airflow (SOURCE, L
 test: setup browser lint  ## linters and all tests
 	@$(PY) -m pytest --numprocesses 2 --dist loadfile
 
-lint: setup  ## linters and checks that need no data
+lint: setup policy-check  ## linters and checks that need no data
 	@ruff check .
 	@ruff format --check .
 	@mypy
@@ -69,6 +69,15 @@ lint: setup  ## linters and checks that need no data
 
 format: setup  ## write the code as the linters want it
 	@ruff check --fix . && ruff format . && sqlfluff fix --disable-progress-bar dbt_project
+
+policy-check: setup  ## refuses policy seeds that are not total, overlap or do not add up
+	@$(PY) -m policy check
+
+policy-diff: setup  ## whom the policy seeds would move, on the newest published snapshot (AS_IF=<date>, CSV=<file>)
+	@$(PY) -m policy diff $(if $(AS_IF),--as-if "$(AS_IF)") $(if $(CSV),--csv "$(CSV)")
+
+rfm-cuts: setup  ## rows for policy_rfm_cuts.csv, fitted on the published day AS_OF
+	@$(PY) -m policy rfm-cuts --as-of "$(AS_OF)"
 
 sql: setup  ## Q="select ...": the answer as CSV on stdout
 	@$(PY) -m warehouse sql "$$Q"

@@ -21,10 +21,10 @@ from warehouse import Settings, Warehouse, open_warehouse
 
 @dataclass(frozen=True)
 class Move:
-    """Customers with an open account whom another policy moves from a tier to another, and their deposits.
+    """Customers with an open account whom another policy moves to another tier, and their deposits.
 
-    `now`: the effective tier changes at once. `eventually`: the tier changes that a customer is bound for when
-    dwell, grace and overrides are over and nothing else changes.
+    `now`: the effective tier changes at once. `eventually`: the tier changes that a customer is bound for
+    when dwell, grace and overrides are over and nothing else changes.
     """
 
     scheme: str

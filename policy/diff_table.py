@@ -12,7 +12,8 @@ from policy.diff import Diff
 
 def show(found: Diff, out: TextIO) -> None:
     """Who moves where, by scheme; schemes without a move in one line."""
-    console = Console(file=out, highlight=False)
+    # As wide as the rows: a table that is cut to the terminal loses figures when it is piped.
+    console = Console(file=out, highlight=False, width=200)
     snapshot = found.snapshot
     console.print(
         f"policy of {found.policy_on} on the snapshot of {snapshot.as_of_date} ({snapshot.run_id}): "

@@ -112,6 +112,8 @@ class Lifecycle(KindPolicy):
     exploration_days: Days
     growth_from_ratio: Annotated[Number, Field(ge=1, le=100, decimal_places=4)]
     decline_to_ratio: Annotated[Number, Field(gt=0, le=1, decimal_places=4)]
+    activity_growth_from_ratio: Annotated[Number, Field(ge=1, le=100, decimal_places=4)]
+    activity_decline_to_ratio: Annotated[Number, Field(gt=0, le=1, decimal_places=4)]
 
 
 class Rfm(KindPolicy):

@@ -1,8 +1,8 @@
 """A snapshot's tiers by another policy, made by dbt itself in a schema of their own.
 
-dbt builds the policy seeds and the models of the tiers into the schema `what_if` (generate_schema_name) and
-takes everything else from the published run (--defer): it cannot touch what is published, and the answer is that
-of the rule itself.
+dbt builds the policy seeds and the models of the tiers into the schema `what_if` (generate_schema_name), and
+everything else comes from the published run (--defer). So it cannot touch what is published,
+and the answer is that of the rule itself.
 """
 
 import datetime as dt

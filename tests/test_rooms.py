@@ -20,6 +20,7 @@ MAY_USE = {
     "expectations": {"warehouse"},
     "dashboards": {"warehouse"},
     "keepwell": {"warehouse"},
+    "policy": {"warehouse"},
 }
 # Frameworks with the only rooms that may import them; dbt is a command line everywhere.
 AT_HOME = {

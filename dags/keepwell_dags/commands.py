@@ -42,6 +42,9 @@ _GATES = {
     "training": "--gate facts",
 }
 
+# Layers that take the policy seeds into the warehouse.
+_WITH_SEEDS = ("facts", "facts_and_snapshot")
+
 _PYTHON = shlex.quote(sys.executable)
 _DBT = shlex.quote(str(Path(sys.executable).with_name("dbt")))
 
@@ -79,9 +82,11 @@ def expectations(*suites: str) -> str:
 def dbt_layer(layer: str) -> str:
     """One `dbt build` of a layer, whose results are recorded even when it fails.
 
-    Exit code 1 is the verdict of a test, as with every gate; 75 is any other failure, which may pass.
+    Exit code 1 is the verdict of a test, as with every gate; 2 that of `policy check`, which stands before
+    seeds are loaded; 75 is any other failure, which may pass.
     """
-    return f"""{_PREAMBLE}
+    policy = f"{_PYTHON} -m policy check\n" if layer in _WITH_SEEDS else ""
+    return f"""{_PREAMBLE}{policy}
 export DBT_SEND_ANONYMOUS_USAGE_STATS=false
 # Not eval "$(...)" at once: that would hide a failure of the command inside.
 dbt_environment=$({_PYTHON} -m warehouse dbt-environment)

@@ -113,8 +113,9 @@ def test_a_run_with_nothing_to_do_keeps_its_exit_code(run: Run) -> None:
 
 def test_one_dbt_of_two_layers_is_recorded_under_both_gates(run: Run) -> None:
     _, calls = run(commands.dbt_layer("facts_and_snapshot"), RUN_ID="r", RESULTS="{}")
-    assert calls[1][:3] == ["build", "--selector", "facts_and_snapshot"]
-    assert calls[2][5:9] == ["--gate", "facts", "--gate", "marts"]
+    assert calls[0] == ["-m", "policy", "check"]
+    assert calls[2][:3] == ["build", "--selector", "facts_and_snapshot"]
+    assert calls[3][5:9] == ["--gate", "facts", "--gate", "marts"]
 
 
 def test_dbt_is_recorded_and_its_environment_stays_secret(run: Run, tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_results_of_an_earlier_dbt_are_not_recorded_again(run: Run) -> None:
     run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS='{"status": "fail"}')
     done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", FAIL="build 2")
     assert done.returncode == 75
-    assert [call[0] for call in calls] == ["-m", "build"]
+    assert [call[0] for call in calls] == ["-m", "-m", "build"]
 
 
 def test_results_that_cannot_be_recorded_fail_the_task(run: Run) -> None:
@@ -161,7 +162,14 @@ def test_results_that_cannot_be_recorded_fail_the_task(run: Run) -> None:
 def test_dbt_is_not_started_without_its_environment(run: Run) -> None:
     done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", FAIL="dbt-environment 2")
     assert done.returncode == 2
-    assert calls == [["-m", "warehouse", "dbt-environment"]]
+    assert calls == [["-m", "policy", "check"], ["-m", "warehouse", "dbt-environment"]]
+
+
+@pytest.mark.parametrize("layer", ["facts", "facts_and_snapshot"])
+def test_an_unsound_policy_is_final_and_nothing_is_built_by_it(run: Run, layer: str) -> None:
+    done, calls = run(commands.dbt_layer(layer), RUN_ID="r", FAIL="policy 2")
+    assert done.returncode == 2
+    assert calls == [["-m", "policy", "check"]]
 
 
 def test_no_value_of_a_run_stands_in_a_command_line() -> None:

@@ -26,8 +26,8 @@ def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 def test_help_is_the_default_and_names_every_target() -> None:
-    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
-    listed = set(re.findall(r"^  ([a-z]+) ", make().stdout, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    listed = set(re.findall(r"^  ([a-z-]+) ", make().stdout, re.MULTILINE))
     assert {"run", "test", "sql", "rollback", "down", "airflow"} <= targets
     assert listed == targets
 
