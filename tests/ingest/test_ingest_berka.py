@@ -66,6 +66,10 @@ def test_the_published_files_load_without_a_lost_row(
         "cards": 892,
     }
     assert bank.rows("select count(*) from ops.rejected_rows") == [(0,)]
+    # What the bank does not keep is there, and empty.
+    for absent in ("tier_overrides", "loyalty_events", "risk_questionnaires"):
+        assert bank.rows(f"select count(*) from raw.{absent}") == [(0,)], absent
+    assert bank.rows("select count(booked_hour) from raw.transactions") == [(0,)]
     assert bank.rows(
         """
         select direction, count(*), bool_and(is_known_at_assumed and known_at = booked_on)
