@@ -14,11 +14,11 @@
         when {{ signs }}.is_prospect or {{ signs }}.tenure_days < {{ policy }}.exploration_days then 'exploration'
         when
             {{ signs }}.balance_ratio < {{ policy }}.decline_to_ratio
-            or {{ signs }}.activity_ratio < {{ policy }}.decline_to_ratio
+            or {{ signs }}.activity_ratio < {{ policy }}.activity_decline_to_ratio
             then 'decline'
         when
             {{ signs }}.balance_ratio >= {{ policy }}.growth_from_ratio
-            or {{ signs }}.activity_ratio >= {{ policy }}.growth_from_ratio
+            or {{ signs }}.activity_ratio >= {{ policy }}.activity_growth_from_ratio
             or {{ signs }}.is_balance_from_nothing
             or {{ signs }}.is_activity_from_nothing
             then 'growth'
@@ -27,12 +27,12 @@
 {%- endmacro %}
 
 {#- In words, the bound of the policy that a ratio has crossed, where it decided the stage; nothing else. -#}
-{% macro ratio_against(ratio) -%}
+{% macro ratio_against(ratio, growth_from, decline_to) -%}
     case
-        when lifecycle_stage = 'decline' and {{ ratio }} < decline_to_ratio
-            then ' < ' || cast(decline_to_ratio as {{ dbt.type_string() }})
-        when lifecycle_stage = 'growth' and {{ ratio }} >= growth_from_ratio
-            then ' >= ' || cast(growth_from_ratio as {{ dbt.type_string() }})
+        when lifecycle_stage = 'decline' and {{ ratio }} < {{ decline_to }}
+            then ' < ' || cast({{ decline_to }} as {{ dbt.type_string() }})
+        when lifecycle_stage = 'growth' and {{ ratio }} >= {{ growth_from }}
+            then ' >= ' || cast({{ growth_from }} as {{ dbt.type_string() }})
         else ''
     end
 {%- endmacro %}

@@ -98,7 +98,9 @@ staged as (
         lifecycle_policy.rule_version as rules_version,
         lifecycle_policy.exploration_days,
         lifecycle_policy.growth_from_ratio,
-        lifecycle_policy.decline_to_ratio
+        lifecycle_policy.decline_to_ratio,
+        lifecycle_policy.activity_growth_from_ratio,
+        lifecycle_policy.activity_decline_to_ratio
     from signs
     inner join lifecycle_policy
         on
@@ -152,7 +154,7 @@ final as (
                         else
                             'deposits ' || cast(balance_ratio as {{ dbt.type_string() }})
                             || ' of the 90 days before'
-                            || {{ ratio_against('balance_ratio') }}
+                            || {{ ratio_against('balance_ratio', 'growth_from_ratio', 'decline_to_ratio') }}
                     end,
                     case
                         when lifecycle_stage = 'growth' and is_activity_from_nothing
@@ -163,7 +165,11 @@ final as (
                         else
                             'active days ' || cast(activity_ratio as {{ dbt.type_string() }})
                             || ' of them'
-                            || {{ ratio_against('activity_ratio') }}
+                            || {{
+                                ratio_against(
+                                    'activity_ratio', 'activity_growth_from_ratio', 'activity_decline_to_ratio'
+                                )
+                            }}
                     end
                 )
         end as raw_reason,
