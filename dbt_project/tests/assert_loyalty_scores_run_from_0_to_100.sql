@@ -1,0 +1,88 @@
+-- Every mix of components has a score between 0 and 100 in every version of the weights; all in full give 100, and nothing
+-- at all gives 0: tried at, below and above the full value of each component, unknown, 0 and negative.
+{%- set components = score_components('loyalty_class') %}
+with
+
+weights as (
+    select
+        policy_set || customer_kind || cast(effective_from as {{ dbt.type_string() }}) as version,
+        {%- for component in components %}
+            coalesce(max(weight) filter (where component = '{{ component }}'), 0) as weight_{{ component }},
+            max(full_at) filter (where component = '{{ component }}') as full_at_{{ component }}
+            {{- ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('policy_tier_weights') }}
+    where scheme = 'loyalty_class'
+    group by policy_set, customer_kind, effective_from
+),
+
+sides as (
+    select
+        'below' as side,
+        0.33 as share
+    union all
+    select
+        'full' as side,
+        1.00 as share
+    union all
+    select
+        'above' as side,
+        1.50 as share
+    union all
+    select
+        'nothing' as side,
+        0.00 as share
+    union all
+    select
+        'negative' as side,
+        -1.00 as share
+    union all
+    select
+        'unknown' as side,
+        cast(null as numeric(3, 2)) as share
+),
+
+scored as (
+    select
+        weights.*,
+        {%- for component in components %}
+            {{ component }}_sides.side as {{ component }}_side,
+            {{
+                component_score(
+                    '(' ~ component ~ '_sides.share * weights.full_at_' ~ component ~ ')',
+                    'weights.full_at_' ~ component
+                )
+            }} as {{ component }}_score
+            {{- ',' if not loop.last }}
+        {%- endfor %}
+    from weights
+    {%- for component in components %}
+        cross join sides as {{ component }}_sides
+    {%- endfor %}
+),
+
+totals as (
+    select
+        *,
+        {{ weighted_score('loyalty_class', 'scored', 'scored') }} as metric_score
+    from scored
+)
+
+select *
+from totals
+where
+    metric_score is null
+    or metric_score < 0
+    or metric_score > 100
+    or (
+        metric_score != 100
+        {%- for component in components %}
+            and {{ component }}_side in ('full', 'above')
+        {%- endfor %}
+    )
+    or (
+        metric_score != 0
+        {%- for component in components %}
+            and {{ component }}_side in ('nothing', 'negative', 'unknown')
+        {%- endfor %}
+    )
