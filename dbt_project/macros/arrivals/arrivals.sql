@@ -23,8 +23,9 @@
         {% if found | sort != columns | sort %}
             {{
                 exceptions.raise_compiler_error(
-                    this ~ ' has the columns ' ~ found | join(', ') ~ ' and its contract has ' ~ column_list
-                    ~ '. Rebuild it once: dbt build --full-refresh --select ' ~ model.name
+                    this ~ ' lacks ' ~ (columns | reject('in', found) | join(', ') or 'nothing') ~ ' of its contract and has '
+                    ~ (found | reject('in', columns) | join(', ') or 'nothing') ~ ' beyond it. Rebuild the facts once, from'
+                    ~ ' raw: dbt build --full-refresh --select path:models/core'
                 )
             }}
         {% endif %}
