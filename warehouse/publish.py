@@ -23,6 +23,11 @@ PUBLIC_MARTS = (
     "fct_value_lorenz",
     "fct_customer_value_tiers",
     "fct_customer_asset_tiers",
+    "fct_customer_pyramid_tiers",
+    "fct_customer_savings_grades",
+    "fct_customer_risk_appetites",
+    "fct_customer_lifecycle_stages",
+    "fct_customer_loyalty_classes",
     "fct_customer_rfm",
     TIERS,
     *COMPARISONS,
@@ -31,8 +36,8 @@ PUBLIC_MARTS = (
     SCORES,
     "fct_kpis",
 )
-# A day without scores, or without an earlier snapshot to compare with, has no rows in these. Where there is such
-# a snapshot, dbt tests hold that nobody is missing (assert_migration_adds_up_to_the_stock and its neighbours).
+# A day without scores, or without an earlier snapshot to compare with, has no rows in these. Where there is
+# one, dbt tests hold that nobody is missing (assert_migration_adds_up_to_the_stock and its neighbours).
 MAY_LACK_DATES = (SCORES, *COMPARISONS)
 # What has to have recorded a result before a run of a kind may be published: gate and tool.
 HISTORY_GATES = (("arrival", "expectation"), ("facts", "dbt"), ("marts", "dbt"), ("marts", "expectation"))
