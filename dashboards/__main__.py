@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from dashboards.language import LANGUAGES, Language
 from dashboards.published import NothingPublished, Published, read, read_history
+from dashboards.tiering import UnknownCustomer
 from warehouse import Settings, WarehouseError, open_warehouse
 
 
@@ -16,13 +19,24 @@ def main(argv: list[str] | None = None) -> int:
     """Exit code 0; 2 when there is nothing to show or nowhere to write it; 75 when worth a retry."""
     arguments = _parser().parse_args(argv)
     try:
+        say = Language(arguments.lang or os.environ.get("REPORT_LANG") or LANGUAGES[0])
+    except ValueError as error:
+        print(f"dashboards: {error}; set REPORT_LANG or give --lang", file=sys.stderr)
+        return 2
+    try:
         settings = Settings.from_environment()
         with open_warehouse(settings, read_only=True) as wh:
-            is_history = arguments.command == "summary" and arguments.history
-            published = read_history(wh) if is_history else read(wh)
+            published = read_history(wh) if arguments.history else read(wh, arguments.customer)
     except NothingPublished:
         print(
             "dashboards: nothing is published in this warehouse yet; run the daily job first (`make run`)",
+            file=sys.stderr,
+        )
+        return 2
+    except UnknownCustomer as error:
+        print(
+            f"dashboards: no tier history of customer {error} is known in this warehouse; give the id that "
+            "history.customer_tier_spells has, or leave --customer out",
             file=sys.stderr,
         )
         return 2
@@ -32,15 +46,15 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command == "summary":
         from dashboards.summary import show
 
-        show(published, Console())
+        show(published, Console(), say)
         return 0
-    return _write(arguments.out, published)
+    return _write(arguments.out, published, say)
 
 
-def _write(out: Path, published: Published) -> int:
+def _write(out: Path, published: Published, say: Language) -> int:
     from dashboards.report import render
 
-    page = render(published)
+    page = render(published, say)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         # A reader who has the old report open never meets half of the new one.
@@ -59,9 +73,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m dashboards",
         description="Shows what is published: everything comes from the schemas marts and ops.",
     )
+    parser.set_defaults(history=False, customer=None)
     commands = parser.add_subparsers(dest="command", required=True)
     report = commands.add_parser("report", help="write the self-contained HTML report; prints its path")
     report.add_argument("--out", required=True, type=Path, metavar="FILE", help="the HTML file to write")
+    report.add_argument(
+        "--customer",
+        metavar="ID",
+        help="whose tier history to show (default: an open customer whose tiers moved in many schemes)",
+    )
     summary = commands.add_parser(
         "summary", help="print tiers, segments, lift, rejected rows and the publication"
     )
@@ -70,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="of the newest month-end that the bootstrap built",
     )
+    for command in (report, summary):
+        command.add_argument(
+            "--lang", help=f"{' or '.join(LANGUAGES)} (default: REPORT_LANG, else {LANGUAGES[0]})"
+        )
     return parser
 
 

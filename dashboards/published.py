@@ -1,4 +1,6 @@
-"""Everything the report and the summary show, read once, already aggregated: no row is a customer."""
+"""Everything the report and the summary show, read once, already aggregated: but for the tier history of
+one customer, by internal id, no row is a customer.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from dashboards.tiering import Row, Tiering, read_tiering
 from warehouse import Warehouse
-
-Row = dict[str, Any]
 
 # A histogram of probabilities in steps of a point: the cuts of the risk bands fall between two bars.
 SCORE_BINS = 100
@@ -29,8 +30,8 @@ class Published:
     kpis: list[
         Row
     ]  # kpi_code, kpi_en, kpi_zh, dimension, member, unit, kpi_value, target_value, is_on_target
-    tiers: list[Row]  # value_tier, value_tier_en, value_tier_zh, count_customers, mean_amount
-    rfm_cells: list[Row]  # r_score, f_score, count_customers, mean_m_score
+    tiering: Tiering
+    rfm_cells: list[Row]  # r_score, fm_score, segment, count_customers
     segments: list[Row]  # segment, segment_en, segment_zh, count_customers, mean_recency_days, mean_amount
     score_bins: list[Row]  # bin (0 to SCORE_BINS - 1), risk_band, count_customers
     risk_bands: list[Row]  # risk_band, risk_band_en, risk_band_zh, count_customers, mean_probability
@@ -50,21 +51,16 @@ class Published:
                 return row
         return None
 
-    def by_tier(self, code: str) -> dict[str, float]:
-        """An indicator's value for each tier that has one."""
-        return {
-            row["member"]: float(row["kpi_value"])
-            for row in self.kpis
-            if row["kpi_code"] == code and row["dimension"] == "value_tier" and row["kpi_value"] is not None
-        }
 
+def read(wh: Warehouse, customer_id: str | None = None) -> Published:
+    """Read the newest standing publication; `customer_id`: whose tier history to show, None: the liveliest.
 
-def read(wh: Warehouse) -> Published:
-    """Read the newest standing publication. Raises NothingPublished when there is none."""
+    Raises NothingPublished when there is none, UnknownCustomer when no tiers are known of the customer.
+    """
     if not wh.exists("marts.fct_kpis"):
         raise NothingPublished
     publication = _publication(wh, "daily")
-    return _read(wh, "marts", publication)
+    return _read(wh, "marts", publication, customer_id)
 
 
 def read_history(wh: Warehouse) -> Published:
@@ -82,7 +78,7 @@ def read_history(wh: Warehouse) -> Published:
     return _read(wh, "history", {**publication, "as_of_date": newest})
 
 
-def _read(wh: Warehouse, schema: str, publication: Row) -> Published:
+def _read(wh: Warehouse, schema: str, publication: Row, customer_id: str | None = None) -> Published:
     day: list[Any] = [publication["as_of_date"]]
     training = _training(wh, publication["model_version"])
     has_scores = wh.exists(f"{schema}.fct_churn_scores")
@@ -94,7 +90,7 @@ def _read(wh: Warehouse, schema: str, publication: Row) -> Published:
         publication=publication,
         source=_rows(wh, "select * from ops.sources")[0],
         kpis=rows(KPIS),
-        tiers=rows(TIERS),
+        tiering=read_tiering(wh, schema, publication["as_of_date"], customer_id),
         rfm_cells=rows(RFM_CELLS),
         segments=rows(SEGMENTS),
         score_bins=rows(SCORE_HISTOGRAM) if has_scores else [],
@@ -112,33 +108,18 @@ KPIS = "select * from {schema}.fct_kpis where as_of_date = $1 order by kpi_code,
 
 # Customers who left stay in the marts (their rows are the history of churn); what a reader calls "our
 # customers" are those with an open account, as in the KPI of that name.
-TIERS = """
-select
-    tiers.value_tier,
-    tiers.value_tier_en,
-    tiers.value_tier_zh,
-    count(*) as count_customers,
-    avg(cast(tiers.metric_amount as double precision)) as mean_amount
-from {schema}.fct_customer_value_tiers as tiers
-inner join {schema}.dim_customers as customers
-    on tiers.customer_id = customers.customer_id and tiers.as_of_date = customers.as_of_date
-where tiers.as_of_date = $1 and customers.is_open
-group by tiers.value_tier, tiers.value_tier_en, tiers.value_tier_zh
-order by case tiers.value_tier when 'high' then 1 when 'mid' then 2 else 3 end
-"""
-
 RFM_CELLS = """
 select
     rfm.r_score,
-    rfm.f_score,
-    count(*) as count_customers,
-    avg(cast(rfm.m_score as double precision)) as mean_m_score
+    cast(floor((rfm.f_score + rfm.m_score + 1) / 2.0) as integer) as fm_score,
+    rfm.segment,
+    count(*) as count_customers
 from {schema}.fct_customer_rfm as rfm
 inner join {schema}.dim_customers as customers
     on rfm.customer_id = customers.customer_id and rfm.as_of_date = customers.as_of_date
 where rfm.as_of_date = $1 and customers.is_open
-group by rfm.r_score, rfm.f_score
-order by rfm.r_score, rfm.f_score
+group by rfm.r_score, cast(floor((rfm.f_score + rfm.m_score + 1) / 2.0) as integer), rfm.segment
+order by r_score, fm_score, segment
 """
 
 SEGMENTS = """

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from dashboards import plots
+from dashboards.language import Language, words
+from dashboards.plots import concentration, quality, rfm, scores, tiers
+from dashboards.plots.canvas import VALUE_TIER_COLOURS
 from dashboards.published import Published, Row
+from dashboards.tiering import KINDS, ORDINAL_SCHEMES
 
 TEMPLATES = Path(__file__).with_name("templates")
-BANKS = {"demo": "Demo bank (synthetic)", "berka": "Berka bank (PKDD'99)", "canonical": "Bank"}
 
 # Headline indicators, in the order a manager asks for them.
 TILES = (
@@ -26,7 +28,7 @@ TILES = (
 )
 
 
-def render(published: Published) -> str:
+def render(published: Published, say: Language) -> str:
     """The page. The same publication gives the same bytes: nothing in it reads a clock."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -35,108 +37,177 @@ def render(published: Published) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count=count, percent=percent, amount=amount, words=words)
+    environment.globals.update(say=say)
+    environment.filters.update(
+        count=say.count, percent=say.percent, amount=say.amount, decimal=say.decimal, words=words
+    )
     return environment.get_template("report.html").render(
         published=published,
-        bank=BANKS.get(published.source["source"], published.source["source"]),
+        tiering=published.tiering,
+        bank=say.named("bank", published.source["source"]),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        tiles=[tile(row) for code in TILES if (row := published.kpi(code))],
-        figures={name: Markup(svg) for name, svg in figures(published).items()},  # noqa: S704 - drawn here
-        tier_rows=tier_rows(published),
-        plan=plots.PLAN_CHURN,
-        no_scores=why_no_scores(published),
+        tiles=[tile(row, say) for code in TILES if (row := published.kpi(code))],
+        figures={
+            name: Markup(svg)  # noqa: S704 - drawn here
+            for name, svg in figures(published, say).items()
+        },
+        value_tiers={kind: tier_rows(published, "value_tier", kind) for kind in KINDS},
+        pyramid={kind: tier_rows(published, "pyramid_tier", kind) for kind in KINDS},
+        kind_totals={kind: kind_total(published, kind) for kind in KINDS},
+        migration=migration_table(published, say),
+        stability=stability_table(published),
+        no_scores=why_no_scores(published, say),
     )
 
 
-def figures(published: Published) -> dict[str, str]:
+def figures(published: Published, say: Language) -> dict[str, str]:
     """Every plot that the publication has the rows for, as SVG by name."""
-    drawn = {}
-    if published.tiers:
-        drawn["tiers"] = plots.tier_pyramid(published)
+    drawn = {**_tier_figures(published, say)}
     if published.rfm_cells:
-        drawn["rfm"] = plots.rfm_heat_map(published)
-        drawn["segments"] = plots.segment_bars(published)
-    if published.by_tier("churn_rate_annualised"):
-        drawn["churn"] = plots.churn_by_tier(published)
+        drawn["rfm"] = rfm.segment_map(published, say)
+        drawn["segments"] = rfm.segment_bars(published, say)
     if published.gains:
-        drawn["gains"] = plots.cumulative_gains(published.gains)
-        drawn["lift"] = plots.lift(published.gains)
+        drawn["gains"] = scores.cumulative_gains(published.gains, say)
+        drawn["lift"] = scores.lift(published.gains, say)
     if published.score_bins:
-        drawn["scores"] = plots.score_histogram(published)
+        drawn["scores"] = scores.score_histogram(published, say)
     if published.rejected:
-        drawn["rejected"] = plots.rejected_bars(published)
+        drawn["rejected"] = quality.rejected_bars(published, say)
     return drawn
 
 
-def tier_rows(published: Published) -> list[Row]:
-    """One row a value tier: customers, share, balance and churn, None where not known."""
-    total = sum(row["count_customers"] for row in published.tiers)
-    balances = published.by_tier("balance")
-    rates = published.by_tier("churn_rate_annualised")
+def _tier_figures(published: Published, say: Language) -> dict[str, str]:
+    tiering, drawn = published.tiering, {}
+    personal = tiering.summary_of("value_tier", "personal")
+    if personal:
+        drawn["value_tiers"] = tiers.pyramid(personal, say, name="value-tiers", colours=VALUE_TIER_COLOURS)
+    if any(row["churn_rate"] is not None for row in personal):
+        drawn["churn"] = tiers.churn_by_tier(personal, say)
+    for kind in KINDS:
+        rows = tiering.summary_of("pyramid_tier", kind)
+        if any(row["count_customers"] for row in rows):
+            drawn[f"pyramid_{kind}"] = tiers.pyramid(
+                rows, say, name=f"pyramid-{kind}", colours=tiers.PYRAMID_COLOURS
+            )
+    # The names and the order of the tiers are those of the summary.
+    if tiering.migration and tiering.policy:
+        drawn["migration"] = tiers.migration_flow(tiering, say)
+    for measure, title in (
+        ("moved_share", say("stability.moved_axis")),
+        ("flip_back_rate", say("stability.flip_axis")),
+    ):
+        # Only a scheme that is measured both ways says what holding on to a tier is worth.
+        rows = [row for row in _measured_both_ways(published) if row[measure] is not None]
+        if rows:
+            drawn[measure] = tiers.stability_bars(
+                rows, measure, say, title=title, name=measure.replace("_", "-")
+            )
+    if tiering.spells and tiering.policy:
+        drawn["history"] = tiers.customer_history(tiering, say, published.publication["as_of_date"])
+    if tiering.concentration and tiering.lorenz:
+        drawn["lorenz"] = concentration.lorenz(tiering, say)
+    return drawn
+
+
+def _measured_both_ways(published: Published) -> list[Row]:
+    rows = published.tiering.mobility
+    raw = {row["scheme"] for row in rows if row["basis"] == "raw"}
+    both = [row for row in rows if row["scheme"] in raw and row["scheme"] in ORDINAL_SCHEMES]
+    return sorted(both, key=lambda row: (ORDINAL_SCHEMES.index(row["scheme"]), row["basis"] != "raw"))
+
+
+def tier_rows(published: Published, scheme: str, kind: str) -> list[Row]:
+    """The tiers of a scheme with their shares, of the bank's customers and of the plan's."""
+    rows = published.tiering.summary_of(scheme, kind)
+    total = sum(row["count_customers"] for row in rows) or 1
+    planned = sum(row["plan_count_customers"] or 0 for row in rows)
     return [
         {
-            "key": row["value_tier"],
-            "label": plots.bilingual(row["value_tier_en"], row["value_tier_zh"]),
-            "count_customers": row["count_customers"],
+            **row,
             "share": row["count_customers"] / total,
-            "mean_amount": row["mean_amount"],
-            "balance": balances.get(row["value_tier"]),
-            "churn_rate": rates.get(row["value_tier"]),
+            "plan_share": (row["plan_count_customers"] or 0) / planned if planned else None,
         }
-        for row in published.tiers
+        for row in rows
     ]
 
 
-def why_no_scores(published: Published) -> str | None:
+def kind_total(published: Published, kind: str) -> Row:
+    """All customers of a kind: what the tiers add up to, rates by the KPIs, the plan's churn of the kind."""
+    rows = published.tiering.summary_of("value_tier", kind)
+    assets = [row["sum_assets"] for row in rows]
+    rates = {
+        measure: (published.kpi(code, "customer_kind", kind) or {}).get("kpi_value")
+        for measure, code in (
+            ("churn_rate", "churn_rate_annualised"),
+            ("satisfaction_share", "satisfaction_share"),
+            ("multi_product_share", "multi_product_share"),
+        )
+    }
+    return {
+        "count_customers": sum(row["count_customers"] for row in rows),
+        "sum_assets": None if None in assets else sum(assets),
+        "plan_churn_rate": rows[0]["plan_kind_churn_rate"] if rows else None,
+        **rates,
+    }
+
+
+def migration_table(published: Published, say: Language) -> Row | None:
+    """Columns, and one row a tier with its customers by the tier they moved to; None without a period."""
+    tiering = published.tiering
+    if not tiering.migration or not tiering.policy:
+        return None
+    counts = {(row["from_tier"], row["to_tier"]): row["count_customers"] for row in tiering.migration}
+    codes = [row["tier"] for row in tiering.tiers("value_tier")]
+    columns = [*codes, "churned"]
+    rows: list[Row] = []
+    for source in (*codes, "new", "reactivated"):
+        cells = [counts.get((source, target), 0) for target in columns]
+        if not sum(cells):
+            continue
+        rows.append(
+            {
+                "label": tiering.tier_label("value_tier", source, say),
+                "cells": cells,
+                "total": sum(cells),
+                "stayed": counts.get((source, source), 0) / sum(cells) if source in codes else None,
+            }
+        )
+    first = tiering.migration[0]
+    return {
+        "period": first["period"],
+        "from_date": first["from_date"],
+        "columns": [tiering.tier_label("value_tier", code, say) for code in columns],
+        "rows": rows,
+    }
+
+
+def stability_table(published: Published) -> list[Row]:
+    """One row a scheme that is measured by the rule alone and as published."""
+    rows: dict[str, Row] = {}
+    for row in _measured_both_ways(published):
+        measures = {name: row[name] for name in ("moved_share", "flip_back_rate", "mobility")}
+        rows.setdefault(row["scheme"], {"scheme": row["scheme"]})[row["basis"]] = measures
+    return list(rows.values())
+
+
+def why_no_scores(published: Published, say: Language) -> str | None:
     """In words why a publication has no churn scores; None when it has some."""
     if published.score_bins:
         return None
-    reasons = {
-        "too_young": (
-            "The bank is too young: its data does not reach far enough back for a churn outcome to be known, "
-            "so there is no model to score with. Scores appear by themselves once outcomes are known."
-        ),
-        "none": "This publication was made without scoring, as one that builds past month-ends is.",
-    }
-    status = published.publication["scores_status"]
-    return reasons.get(status, f"The publication says: scores {words(status or 'unknown')}.")
+    status = published.publication["scores_status"] or "unknown"
+    reasons = {"too_young": say("scores.too_young"), "none": say("scores.not_scored")}
+    return reasons.get(status) or say("scores.status", status=say.named("scores_status", status))
 
 
-def tile(row: Row) -> Row:
+def tile(row: Row, say: Language) -> Row:
     """A headline number with its target."""
-    shown = {"count": count, "amount": amount, "share": percent}.get(row["unit"], count)
+    formats: dict[str, Callable[[Any], str]] = {"amount": say.amount, "share": say.percent}
+    shown = formats.get(row["unit"], say.count)
     currency = f" {row['currency_code']}" if row["unit"] == "amount" and row["currency_code"] else ""
     target = row["target_value"]
     return {
-        "label_en": row["kpi_en"],
-        "label_zh": row["kpi_zh"],
-        "value": shown(row["kpi_value"]) + currency if row["kpi_value"] is not None else "n/a",
-        "target": None if target is None else f"target {shown(target)}",
+        "label": say.label(row, "kpi"),
+        "value": shown(row["kpi_value"]) + (currency if row["kpi_value"] is not None else ""),
+        "target": None if target is None else say("page.target", value=shown(target)),
         "is_on_target": row["is_on_target"],
     }
-
-
-def count(value: Any) -> str:
-    """12,345; n/a for None."""
-    return "n/a" if value is None else f"{int(value):,}"
-
-
-def percent(value: Any) -> str:
-    """12.3 %; n/a for None."""
-    return "n/a" if value is None else f"{float(value):.1%}".replace("%", "\u202f%")
-
-
-def amount(value: Decimal | float | None) -> str:
-    """An amount to three digits: 1.23 bn, 45.6 m, 789 k; n/a for None."""
-    if value is None:
-        return "n/a"
-    number = float(value)
-    for size, unit in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
-        if abs(number) >= size:
-            return f"{number / size:,.3g}\u202f{unit}"
-    return f"{number:,.0f}"
-
-
-def words(name: str) -> str:
-    """A code as words: `conflicting_duplicate` is conflicting duplicate."""
-    return name.replace("_", " ")

@@ -5,56 +5,84 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from dashboards.language import Language
 from dashboards.published import Published, Row
-from dashboards.report import amount, count, percent, tier_rows, why_no_scores, words
+from dashboards.report import tier_rows, why_no_scores
 
 
-def show(published: Published, console: Console) -> None:
+def show(published: Published, console: Console, say: Language) -> None:
     """Print what was published: tiers, segments, the model's lift, what was rejected, the publication."""
-    currency = published.source["reporting_currency_code"]
     publication = published.publication
     console.print()
-    tiers = _table("Value tier", "Customers >", "Share >", "Churn a year >", f"Balance, {currency} >")
-    for row in tier_rows(published):
-        tiers.add_row(
-            row["label"],
-            count(row["count_customers"]),
-            percent(row["share"]),
-            percent(row["churn_rate"]),
-            amount(row["balance"]),
-        )
-    everyone = {
-        code: (published.kpi(code) or {}).get("kpi_value") for code in ("churn_rate_annualised", "balance")
-    }
-    tiers.add_section()
-    tiers.add_row(
-        "All 合计",
-        count(sum(row["count_customers"] for row in published.tiers)),
-        percent(1),
-        percent(everyone["churn_rate_annualised"]),
-        amount(everyone["balance"]),
-    )
-    console.print(tiers)
+    _show_tiers(published, console, say)
 
-    segments = _table("RFM segment", "Customers >")
+    segments = _table(say("rfm.segment"), numbers=[say("column.customers")])
     for row in published.segments:
-        segments.add_row(f"{row['segment_en']} {row['segment_zh']}", count(row["count_customers"]))
+        segments.add_row(say.label(row, "segment"), say.count(row["count_customers"]))
     console.print(segments)
 
-    console.print(f"[bold]Top decile:[/] {_lift(published)}", highlight=False)
+    console.print(f"[bold]{say('summary.top_decile')}[/] {_lift(published, say)}", highlight=False)
     if published.rejected:
-        rejected = _table("Rejected rows of", "Rows >", "Reasons")
+        rejected = _table(say("summary.rejected_of"), numbers=[say("summary.rows")])
+        rejected.add_column(say("summary.reasons"))
         for entity, rows in _by_entity(published.rejected):
-            reasons = ", ".join(f"{count(row['count_rows'])} {words(row['reason_code'])}" for row in rows)
-            rejected.add_row(entity, count(sum(row["count_rows"] for row in rows)), reasons)
+            reasons = say("summary.join").join(
+                say(
+                    "summary.reason",
+                    count=say.count(row["count_rows"]),
+                    reason=say.named("reason", row["reason_code"]),
+                )
+                for row in rows
+            )
+            count = say.count(sum(row["count_rows"] for row in rows))
+            rejected.add_row(say.named("entity", entity), count, reasons)
         console.print(rejected)
     else:
-        console.print("[bold]Rejected:[/] no row of any delivery")
-    console.print(
-        f"[bold]Published:[/] no. {publication['publication_no']}, run {publication['run_id']}, "
-        f"as of {publication['as_of_date']}, scores {words(publication['scores_status'] or 'none')}",
-        highlight=False,
+        console.print(f"[bold]{say('summary.rejected')}[/] {say('summary.nothing_rejected')}")
+    words = say(
+        "summary.publication",
+        number=publication["publication_no"],
+        run=publication["run_id"],
+        day=publication["as_of_date"].isoformat(),
+        status=say.named("scores_status", publication["scores_status"] or "none"),
     )
+    console.print(f"[bold]{say('summary.published')}[/] {words}", highlight=False)
+
+
+def _show_tiers(published: Published, console: Console, say: Language) -> None:
+    """Value tiers and pyramid of personal customers, whom the plan is about; all customers in a line."""
+    currency = published.source["reporting_currency_code"]
+    for scheme in ("value_tier", "pyramid_tier"):
+        rows = tier_rows(published, scheme, "personal")
+        if not rows:
+            continue
+        table = _table(
+            say("summary.of_personal", scheme=say.named("scheme", scheme)),
+            numbers=[
+                say("column.customers"),
+                say("column.share"),
+                say("column.churn"),
+                say("summary.assets", currency=currency),
+            ],
+        )
+        for row in rows:
+            table.add_row(
+                say.label(row, "tier"),
+                say.count(row["count_customers"]),
+                say.percent(row["share"]),
+                say.percent(row["churn_rate"]),
+                say.amount(row["sum_assets"]),
+            )
+        console.print(table)
+    everyone = {
+        code: (published.kpi(code) or {}).get("kpi_value") for code in ("customers", "churn_rate_annualised")
+    }
+    words = say(
+        "summary.everyone",
+        count=say.count(everyone["customers"]),
+        churn=say.percent(everyone["churn_rate_annualised"]),
+    )
+    console.print(f"[bold]{say('summary.all')}[/] {words}", highlight=False)
 
 
 def _by_entity(rejected: list[Row]) -> list[tuple[str, list[Row]]]:
@@ -65,20 +93,22 @@ def _by_entity(rejected: list[Row]) -> list[tuple[str, list[Row]]]:
     return sorted(by_entity.items(), key=lambda item: (-sum(row["count_rows"] for row in item[1]), item[0]))
 
 
-def _lift(published: Published) -> str:
-    missing = why_no_scores(published)
+def _lift(published: Published, say: Language) -> str:
+    missing = why_no_scores(published, say)
     if missing:
-        return f"no churn scores. {missing}"
+        return say("summary.no_scores", why=missing)
     training = published.training
     if training is None or training["lift_top_decile"] is None:
-        return "no quality was recorded for the model of these scores"
-    return f"lift {training['lift_top_decile']:.2f} out of time (AUC {training['auc']:.3f})"
+        return say("summary.no_quality")
+    return say(
+        "summary.lift", lift=say.decimal(training["lift_top_decile"]), auc=say.decimal(training["auc"], 3)
+    )
 
 
-def _table(*columns: str) -> Table:
-    """A table with these columns; a name that ends in > is a column of numbers."""
+def _table(first: str, *, numbers: list[str]) -> Table:
+    """A table of a column of names and of columns of numbers."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        is_number = column.endswith(" >")
-        table.add_column(column.removesuffix(" >"), justify="right" if is_number else "left")
+    table.add_column(first)
+    for name in numbers:
+        table.add_column(name, justify="right")
     return table
