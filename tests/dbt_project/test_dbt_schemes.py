@@ -1,4 +1,4 @@
-"""The six schemes beside value and assets: recounted by hand from raw, and their totality tests seen to fail."""
+"""The schemes beside value and assets: recounted by hand from raw, and their totality tests seen to fail."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -180,7 +180,7 @@ def test_pyramid_ranks_agree_with_a_count_by_hand(snapshot: Snapshot) -> None:
 
 
 def test_loan_records_agree_with_the_payments(snapshot: Snapshot) -> None:
-    """Poor: an instalment of the last 730 days that was 30 days late or more, and then the grade is `risk`."""
+    """Poor: an instalment of the last 730 days was 30 days late or more; then the grade is `risk`."""
     payments = snapshot.raw(
         f"""
         select holders.customer_id, payments.loan_id, payments.due_on, payments.paid_on,
