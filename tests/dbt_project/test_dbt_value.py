@@ -285,6 +285,7 @@ def test_facts_without_a_new_column_are_rebuilt_on_request_only(make_bank: Calla
         f"""eval "$(.venv/bin/python -m warehouse dbt-environment)"
         PATH="$PWD/.venv/bin:$PATH" dbt build --full-refresh --select path:models/core \
             --project-dir dbt_project --profiles-dir dbt_project --target duckdb \
-            --target-path {bank.settings.dbt_dir} --log-path {bank.settings.dbt_dir} --vars '{{run_id: {run_id}}}'"""
+            --target-path {bank.settings.dbt_dir} --log-path {bank.settings.dbt_dir} \
+            --vars '{{run_id: {run_id}}}'"""
     )
     assert bank.rows("select sum(sum_fees) as fees from core.fct_customer_activity_daily") == fees
