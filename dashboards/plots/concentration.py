@@ -30,7 +30,9 @@ def lorenz(tiering: Tiering, say: Language) -> str:
     x, y = axes("share_customers", "share_value")
     equal = [{"share_customers": 0.0, "share_value": 0.0}, {"share_customers": 1.0, "share_value": 1.0}]
     drawn = alt.layer(
-        alt.Chart(data(equal)).mark_line(color=MUTED, strokeDash=[3, 4], strokeWidth=1.5).encode(x=x, y=y)
+        alt.Chart(data(equal))
+        .mark_line(aria=False, color=MUTED, strokeDash=[3, 4], strokeWidth=1.5)
+        .encode(x=x, y=y)
     )
     for number, row in enumerate(tiering.concentration):
         basis, colour = row["basis"], COLOURS.get(row["basis"], MUTED)
@@ -49,7 +51,7 @@ def lorenz(tiering: Tiering, say: Language) -> str:
             for point in tiering.lorenz
             if point["basis"] == basis
         ]
-        drawn += alt.Chart(data(points)).mark_line(color=colour, strokeWidth=2.5).encode(x=x, y=y)
+        drawn += alt.Chart(data(points)).mark_line(aria=False, color=colour, strokeWidth=2.5).encode(x=x, y=y)
         # Every tenth point can be asked; a hundred of them would be a thick line.
         drawn += (
             alt.Chart(data(points[::10]))

@@ -50,9 +50,9 @@ def cumulative_gains(gains: list[Row], say: Language) -> str:
     model = curve("captured", say("gains.by_model"))
     tiers = curve("captured_by_tier", say("gains.by_tiers"))
     return svg(
-        random.mark_line(color=MUTED, strokeDash=[3, 4], strokeWidth=1.5)
-        + tiers.mark_line(color=ALERT, strokeWidth=2)
-        + model.mark_line(color=ACCENT, strokeWidth=2.5)
+        random.mark_line(aria=False, color=MUTED, strokeDash=[3, 4], strokeWidth=1.5)
+        + tiers.mark_line(aria=False, color=ALERT, strokeWidth=2)
+        + model.mark_line(aria=False, color=ACCENT, strokeWidth=2.5)
         + tiers.mark_circle(color=ALERT, size=30, opacity=1).encode(description="words:N")
         + model.mark_circle(color=ACCENT, size=45, opacity=1).encode(description="words:N"),
         height=230,

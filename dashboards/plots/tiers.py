@@ -312,7 +312,9 @@ def customer_history(tiering: Tiering, say: Language, as_of: dt.date) -> str:
     )
     height = 34 * len({bar["scheme"] for bar in bars})
     marks = [{"x": (day - begin).days, "text": f"{day:%Y-%m}"} for day in month_ticks(begin, as_of)]
-    ticks = alt.Chart(data(marks)).mark_rule(color=LINE).encode(x=alt.X("x:Q", axis=None, scale=x))
+    ticks = (
+        alt.Chart(data(marks)).mark_rule(color=LINE, aria=False).encode(x=alt.X("x:Q", axis=None, scale=x))
+    )
     months = (
         alt.Chart(data(marks))
         .mark_text(color=MUTED, fontSize=11, baseline="top", dy=4)
