@@ -52,7 +52,7 @@ bank: setup  ## a synthetic bank (SCALE or CUSTOMERS, MONTHS, SEED, END, DIRT, F
 benchmark: setup  ## B="build --scale 0.01 --target duckdb": one benchmark; B=--help lists them
 	@$(PY) -m benchmarks $(B)
 
-run: setup  ## files to published marts and a report, through Airflow (SOURCE, LANDING, AS_OF, TARGET)
+run: setup  ## files to published marts and a report, through Airflow (SOURCE, LANDING, AS_OF, TARGET, REPORT_LANG)
 	@$(PY) -m keepwell run --source "$(SOURCE)" --landing "$(LANDING)" --as-of "$(AS_OF)" --target "$(TARGET)"
 
 test: setup browser lint  ## linters and all tests
