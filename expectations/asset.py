@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import great_expectations.expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
-WARN = "warning"  # Great Expectations' word for a finding that is recorded and stops nothing
+# Great Expectations' words for a finding that closes the gate, and for one that is only recorded.
+ERROR, WARN = "critical", "warning"
 
 
 @dataclass(frozen=True)
@@ -29,24 +30,37 @@ class Asset:
 
 @dataclass(frozen=True)
 class Rule:
-    """What no row may do: `breaks` is a SQL condition, true of a row that breaks the rule called `name`."""
+    """What no row may do: `breaks` is a SQL condition, true of a row that breaks the rule called `name`.
+
+    With an `allowed_share` above 0 that share of all rows may break it, and more than that is a warning.
+    """
 
     name: str
     breaks: str
+    allowed_share: float = 0
 
 
 def every_row(
-    *, relation: str, columns: str, source: str, rules: Sequence[Rule], reads: tuple[str, ...]
+    *,
+    relation: str,
+    columns: str,
+    source: str,
+    rules: Sequence[Rule],
+    reads: tuple[str, ...],
+    at_most: tuple[str, str] | None = None,
 ) -> Asset:
     """An asset that holds each row of `select <columns> from <source>` against the rules, in one scan.
 
+    `at_most` is the name of one more expectation and a select of one number: there are no more rows.
     Great Expectations asks the engine anew for every few expectations, and keeps what it finds; here the
     engine counts once, and one row of counts is judged.
     """
-    sound = [
-        f"count(*) - count(case when {rule.breaks} then 1 end) as count_sound_{number}"
-        for number, rule in enumerate(rules)
-    ]
+    sound = [_count_sound(rule) + f" as count_sound_{number}" for number, rule in enumerate(rules)]
+    held = [(rule.name, rule.allowed_share > 0) for rule in rules]
+    if at_most is not None:
+        name, limit = at_most
+        sound.append(f"least(count(*), ({limit})) as count_sound_{len(rules)}")
+        held.append((name, False))
     return Asset(
         relation=relation,
         query=f"""
@@ -55,13 +69,23 @@ def every_row(
         """,
         expectations=tuple(
             gxe.ExpectColumnPairValuesToBeEqual(
-                column_A=f"count_sound_{number}", column_B="count_rows", meta=named(rule.name)
+                column_A=f"count_sound_{number}",
+                column_B="count_rows",
+                severity=WARN if is_warning else ERROR,
+                meta=named(name),
             )
-            for number, rule in enumerate(rules)
+            for number, (name, is_warning) in enumerate(held)
         ),
         reads=reads,
         counts_rows=True,
     )
+
+
+def _count_sound(rule: Rule) -> str:
+    broken = f"count(case when {rule.breaks} then 1 end)"
+    if not rule.allowed_share:
+        return f"count(*) - {broken}"
+    return f"count(*) - case when {broken} > {rule.allowed_share} * count(*) then {broken} else 0 end"
 
 
 def not_null(column: str, name: str) -> Rule:

@@ -1,7 +1,7 @@
 """What must be true of a run's marts before anyone may read them.
 
 dbt's data tests hold keys, contracts and rules within one model; this gate looks across marts (nobody lost,
-nobody twice), at distributions, and at the distance from the snapshot before.
+nobody twice, parts that add up), at distributions, and at the distance from the snapshot before.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import datetime
 
 import great_expectations.expectations as gxe
 
-from expectations.asset import WARN, Asset, Rule, between, every_row, in_set, named, not_null
+from expectations import movement, tiers, value
+from expectations.asset import Asset, Rule, between, every_row, named, not_null
+from expectations.tiers import TIERS
 from warehouse import Warehouse
 from warehouse.runs import Run
 
-CUSTOMER_MARTS = ("fct_customer_activity", "fct_customer_value_tiers", "fct_customer_rfm")
-VALUE_TIERS = ["high", "mid", "low"]
+# One row a customer each, held against `dim_customers`; each scheme's mart is held against that of all tiers.
+CUSTOMER_MARTS = ("fct_customer_activity", TIERS, "fct_customer_profit", "fct_customer_behaviour")
 
 # Columns that belong to the schema `restricted` only, under any of the names they go by.
 PERSONAL_COLUMNS = [
@@ -23,27 +25,20 @@ PERSONAL_COLUMNS = [
     "birth_date", "birth_number", "date_of_birth", "address", "raw_text",
 ]  # fmt: skip
 
-# A tier that holds nearly everybody, or nobody, is a cut that no longer fits the bank (or its currency).
-TIER_SHARE_BAND = (0.005, 0.97)
-# Against the snapshot before. A bank that gains or loses a fifth of its customers between two snapshots has
-# lost a file more often than customers.
-CUSTOMER_COUNT_BAND = (0.8, 1.25)
-TIER_SHARE_SHIFT = 0.10
-
 
 def assets(wh: Warehouse, run: Run) -> list[Asset]:
-    """The marts suite for this run: totals by as-of date, tiers, RFM, KPIs, columns, drift."""
+    """The marts suite for this run: totals by as-of date, each customer's figures, tiers, value, columns."""
     schema = run.run_id
     dates = dates_of(wh, run)
     return [
         totals(schema, len(dates)),
-        value_tiers(schema),
-        tier_shares(schema, dates[-1]),
+        *tiers.assets(wh, run, dates[-1]),
         rfm(schema),
         activity(schema),
+        *value.assets(schema),
+        *movement.assets(schema),
         kpis(schema),
         columns(schema),
-        drift(schema, dates[-1], snapshot_before(wh, run, dates[-1])),
     ]
 
 
@@ -54,21 +49,6 @@ def dates_of(wh: Warehouse, run: Run) -> list[datetime.date]:
     )
     dates: list[datetime.date] = rows["as_of_date"].to_pylist()
     return dates or [run.as_of_date]
-
-
-def snapshot_before(wh: Warehouse, run: Run, day: datetime.date) -> tuple[str, datetime.date] | None:
-    """Run and date of the newest standing snapshot before `day`, None when there is none."""
-    rows = wh.query(
-        """
-        select run_id, as_of_date
-        from ops.standing_snapshots
-        where as_of_date < $1 and run_id <> $2
-        order by as_of_date desc
-        limit 1
-        """,
-        [day, run.run_id],
-    ).to_pylist()
-    return (rows[0]["run_id"], rows[0]["as_of_date"]) if rows else None
 
 
 def totals(schema: str, count_dates: int) -> Asset:
@@ -116,60 +96,16 @@ def totals(schema: str, count_dates: int) -> Asset:
     )
 
 
-def value_tiers(schema: str) -> Asset:
-    """Every customer's tier, amount and the rule behind it."""
-    return every_row(
-        relation=f"{schema}.fct_customer_value_tiers",
-        columns="value_tier, rule_version, reason",
-        source=f"{schema}.fct_customer_value_tiers",
-        rules=[
-            in_set("value_tier", "value_tiers_are_high_mid_or_low", VALUE_TIERS),
-            *(
-                not_null(column, f"every_tier_has_a_{column}")
-                for column in ("value_tier", "rule_version", "reason")
-            ),
-        ],
-        reads=(f"{schema}.fct_customer_value_tiers",),
-    )
-
-
-def tier_shares(schema: str, day: datetime.date) -> Asset:
-    """The share of customers in each tier on `day`: one row a tier, also an empty one."""
-    tiers = " union all ".join(f"select '{tier}' as value_tier" for tier in VALUE_TIERS)
-    return Asset(
-        relation=f"{schema}.fct_customer_value_tiers",
-        query=f"""
-        select
-            tiers.value_tier,
-            count(rated.customer_id) * 1.0e0 / nullif(sum(count(rated.customer_id)) over (), 0) as share
-        from ({tiers}) as tiers
-        left join {schema}.fct_customer_value_tiers as rated
-            on tiers.value_tier = rated.value_tier and rated.as_of_date = date '{day}'
-        group by tiers.value_tier
-        """,
-        expectations=(
-            gxe.ExpectColumnValuesToBeBetween(
-                column="share",
-                min_value=TIER_SHARE_BAND[0],
-                max_value=TIER_SHARE_BAND[1],
-                severity=WARN,
-                meta=named("no_value_tier_is_empty_or_holds_everybody"),
-            ),
-        ),
-        reads=(f"{schema}.fct_customer_value_tiers",),
-    )
-
-
 def rfm(schema: str) -> Asset:
     """Every customer's RFM scores: 1 to 5, or 0 together where the window saw no activity."""
     scores = ("r_score", "f_score", "m_score")
     return every_row(
         relation=f"{schema}.fct_customer_rfm",
-        columns=f"{', '.join(scores)}, segment",
+        columns=", ".join(scores),
         source=f"{schema}.fct_customer_rfm",
         rules=[
             *(between(column, f"{column}_is_between_0_and_5", low=0, high=5) for column in scores),
-            *(not_null(column, f"every_customer_has_a_{column}") for column in (*scores, "segment")),
+            *(not_null(column, f"every_customer_has_a_{column}") for column in scores),
             Rule(
                 "no_activity_scores_zero_throughout",
                 f"least({', '.join(scores)}) = 0 and greatest({', '.join(scores)}) <> 0",
@@ -265,67 +201,4 @@ def columns(schema: str) -> Asset:
             ),
         ),
         reads=(),
-    )
-
-
-def drift(schema: str, day: datetime.date, before: tuple[str, datetime.date] | None) -> Asset:
-    """Customers and tier shares of `day` against the standing snapshot before it; empty for the first one.
-
-    That snapshot is read from the archive, which keeps published rows after their run's schema was dropped.
-    """
-    if before is None:
-        published = "select cast(null as varchar) as value_tier where 1 = 0"
-        reads: tuple[str, ...] = ()
-    else:
-        published = f"""
-            select value_tier
-            from archive.fct_customer_value_tiers
-            where run_id = '{before[0]}' and as_of_date = date '{before[1]}'
-        """
-        reads = ("archive.fct_customer_value_tiers",)
-    return Asset(
-        relation=f"{schema}.fct_customer_value_tiers",
-        query=f"""
-        with rated as (
-            select 'new' as side, value_tier
-            from {schema}.fct_customer_value_tiers
-            where as_of_date = date '{day}'
-            union all
-            select 'standing' as side, value_tier from ({published}) as published
-        ),
-
-        sizes as (
-            select
-                value_tier,
-                count(case when side = 'new' then 1 end) * 1.0e0 as count_new,
-                count(case when side = 'standing' then 1 end) * 1.0e0 as count_standing
-            from rated
-            group by value_tier
-        )
-
-        select
-            value_tier,
-            sum(count_new) over () / nullif(sum(count_standing) over (), 0) as count_ratio,
-            abs(
-                count_new / nullif(sum(count_new) over (), 0)
-                - count_standing / nullif(sum(count_standing) over (), 0)
-            ) as share_shift
-        from sizes
-        """,
-        expectations=(
-            gxe.ExpectColumnValuesToBeBetween(
-                column="count_ratio",
-                min_value=CUSTOMER_COUNT_BAND[0],
-                max_value=CUSTOMER_COUNT_BAND[1],
-                severity=WARN,
-                meta=named("as_many_customers_as_in_the_snapshot_before"),
-            ),
-            gxe.ExpectColumnValuesToBeBetween(
-                column="share_shift",
-                max_value=TIER_SHARE_SHIFT,
-                severity=WARN,
-                meta=named("tiers_are_as_large_as_in_the_snapshot_before"),
-            ),
-        ),
-        reads=(f"{schema}.fct_customer_value_tiers", *reads),
     )

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.expectations import planted_tiers
 from warehouse import Settings, Warehouse, open_warehouse
 from warehouse.publish import REQUIRED_GATES, publish
 from warehouse.runs import start_run, utc_now
@@ -48,21 +49,8 @@ MARTS = {
         "count_transactions_90d": INTEGER,
         "count_transactions_365d": INTEGER,
         "days_since_last_activity": INTEGER,
-    },
-    "fct_customer_value_tiers": {
-        "as_of_date": DATE,
-        "customer_id": STRING,
-        "value_tier": STRING,
-        "rule_version": STRING,
-        "reason": STRING,
-    },
-    "fct_customer_rfm": {
-        "as_of_date": DATE,
-        "customer_id": STRING,
-        "r_score": INTEGER,
-        "f_score": INTEGER,
-        "m_score": INTEGER,
-        "segment": STRING,
+        "relationship_status": STRING,
+        "closing_assets": AMOUNT,
     },
     "fct_kpis": {
         "as_of_date": DATE,
@@ -81,6 +69,7 @@ MARTS = {
         "risk_band": STRING,
         "model_version": STRING,
     },
+    **planted_tiers.COLUMNS,
 }
 
 
@@ -194,7 +183,6 @@ def build(wh: Warehouse, day: dt.date = AS_OF) -> str:
     run_id = start_run(wh, kind="daily", as_of_date=day, key=f"daily {day}", source="demo")
     for mart, columns in MARTS.items():
         wh.create_table(f"{run_id}.{mart}", pa.schema(list(columns.items())))
-    tiers = {customer: ("high", "mid", "low")[number % 3] for number, customer in enumerate(CUSTOMERS)}
     each = [{"as_of_date": day, "customer_id": customer} for customer in CUSTOMERS]
     add(wh, f"{run_id}.dim_customers", [{**row, "is_open": True} for row in each])
     add(
@@ -208,24 +196,14 @@ def build(wh: Warehouse, day: dt.date = AS_OF) -> str:
                 "count_transactions_90d": 3,
                 "count_transactions_365d": 12,
                 "days_since_last_activity": 4,
+                "relationship_status": "open",
+                "closing_assets": planted_tiers.ASSETS,
             }
             for row in each
         ],
     )
-    add(
-        wh,
-        f"{run_id}.fct_customer_value_tiers",
-        [
-            {**row, "value_tier": tiers[row["customer_id"]], "rule_version": "v1", "reason": "because"}
-            for row in each
-        ],
-    )
-    add(
-        wh,
-        f"{run_id}.fct_customer_rfm",
-        [{**row, "r_score": 5, "f_score": 1, "m_score": 3, "segment": "loyal"} for row in each[1:]]
-        + [{**each[0], "r_score": 0, "f_score": 0, "m_score": 0, "segment": "inactive"}],
-    )
+    for mart, rows in planted_tiers.rows(day, CUSTOMERS).items():
+        add(wh, f"{run_id}.{mart}", rows)
     kpi = {"as_of_date": day, "kpi_code": "customers", "unit": "count"}
     share = {"as_of_date": day, "kpi_code": "churn_rate_annualised", "unit": "share"}
     add(

@@ -6,6 +6,7 @@ import pytest
 
 from expectations import runner
 from expectations.__main__ import main
+from tests.expectations import planted_breaks
 from warehouse import Settings, open_warehouse
 from warehouse.runs import read_run
 
@@ -139,24 +140,14 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
     ],
     "marts": [
         {
-            "update R.fct_customer_value_tiers set value_tier = 'gold' where customer_id = 'C001'": (
-                "value_tiers_are_high_mid_or_low",
-                "",
-            ),
-            "update R.fct_customer_value_tiers set value_tier = null, rule_version = null, reason = null"
-            " where customer_id = 'C002'": (
-                "every_tier_has_a_value_tier every_tier_has_a_rule_version every_tier_has_a_reason",
-                "",
-            ),
             "update R.fct_customer_rfm set r_score = 6, f_score = 6, m_score = 6"
             " where customer_id = 'C003'": (
                 "r_score_is_between_0_and_5 f_score_is_between_0_and_5 m_score_is_between_0_and_5",
                 "",
             ),
-            "update R.fct_customer_rfm set r_score = null, f_score = null, m_score = null, segment = null"
+            "update R.fct_customer_rfm set r_score = null, f_score = null, m_score = null"
             " where customer_id = 'C004'": (
-                "every_customer_has_a_r_score every_customer_has_a_f_score every_customer_has_a_m_score "
-                "every_customer_has_a_segment",
+                "every_customer_has_a_r_score every_customer_has_a_f_score every_customer_has_a_m_score",
                 "",
             ),
             "update R.fct_customer_rfm set r_score = 0 where customer_id = 'C005'": (
@@ -196,21 +187,19 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
             ),
         },
         {
-            "delete from R.fct_customer_value_tiers where customer_id > 'C015'": (
-                "every_customer_is_once_in_fct_customer_value_tiers",
-                "as_many_customers_as_in_the_snapshot_before",
-            ),
-            "update R.fct_customer_value_tiers set value_tier = 'low'": (
-                "",
-                "no_value_tier_is_empty_or_holds_everybody tiers_are_as_large_as_in_the_snapshot_before",
-            ),
             "insert into R.fct_customer_activity select * from R.fct_customer_activity"
             " where customer_id = 'C001'": (
                 "every_customer_is_once_in_fct_customer_activity",
                 "",
             ),
-            "insert into R.fct_customer_rfm select * from R.fct_customer_rfm where customer_id = 'C001'": (
-                "every_customer_is_once_in_fct_customer_rfm",
+            "delete from R.fct_customer_profit where customer_id = 'C001'": (
+                "every_customer_is_once_in_fct_customer_profit "
+                "concentration_counts_the_customers_of_its_kind "
+                "concentration_sums_the_values_of_its_customers",
+                "",
+            ),
+            "delete from R.fct_customer_behaviour where customer_id = 'C001'": (
+                "every_customer_is_once_in_fct_customer_behaviour",
                 "",
             ),
             "update R.fct_kpis set kpi_value = 0 where kpi_code = 'customers'": ("kpis_count_customers", ""),
@@ -225,13 +214,15 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
                 "",
             ),
             "delete from R.dim_customers where customer_id = 'C002'": ("", ""),
-            "insert into R.fct_customer_rfm select date '2026-09-30', customer_id, 1, 1, 1, 'lost'"
-            " from R.fct_customer_rfm where customer_id = 'C002'": (
+            "update R.fct_customer_behaviour set as_of_date = date '2026-09-30' where customer_id = 'C002'": (
                 "there_are_customers_on_every_as_of_date marts_hold_every_as_of_date_of_the_run "
-                "every_customer_is_once_in_fct_customer_rfm",
+                "every_customer_is_once_in_fct_customer_behaviour",
                 "",
             ),
         },
+        *planted_breaks.TIERS,
+        *planted_breaks.VALUE,
+        *planted_breaks.MOVEMENT,
     ],
     "scores": [
         {
