@@ -10,10 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dashboards.language import Language, words
-from dashboards.plots import concentration, quality, rfm, scores, tiers
+from dashboards.plots import concentration, history, migration, quality, rfm, scores, tiers
 from dashboards.plots.canvas import VALUE_TIER_COLOURS
 from dashboards.published import Published, Row
-from dashboards.tiering import KINDS, ORDINAL_SCHEMES
+from dashboards.tiering import ENTERING, KINDS, LEAVING, ORDINAL_SCHEMES
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -91,7 +91,7 @@ def _tier_figures(published: Published, say: Language) -> dict[str, str]:
             )
     # The names and the order of the tiers are those of the summary.
     if tiering.migration and tiering.policy:
-        drawn["migration"] = tiers.migration_flow(tiering, say)
+        drawn["migration"] = migration.migration_flow(tiering, say)
     for measure, title in (
         ("moved_share", say("stability.moved_axis")),
         ("flip_back_rate", say("stability.flip_axis")),
@@ -103,7 +103,7 @@ def _tier_figures(published: Published, say: Language) -> dict[str, str]:
                 rows, measure, say, title=title, name=measure.replace("_", "-")
             )
     if tiering.spells and tiering.policy:
-        drawn["history"] = tiers.customer_history(tiering, say, published.publication["as_of_date"])
+        drawn["history"] = history.customer_history(tiering, say, published.publication["as_of_date"])
     if tiering.concentration and tiering.lorenz:
         drawn["lorenz"] = concentration.lorenz(tiering, say)
     return drawn
@@ -157,10 +157,10 @@ def migration_table(published: Published, say: Language) -> Row | None:
     if not tiering.migration or not tiering.policy:
         return None
     counts = {(row["from_tier"], row["to_tier"]): row["count_customers"] for row in tiering.migration}
-    codes = [row["tier"] for row in tiering.tiers("value_tier")]
-    columns = [*codes, "churned"]
+    codes = tiering.migrating_tiers()
+    columns = [*codes, LEAVING]
     rows: list[Row] = []
-    for source in (*codes, "new", "reactivated"):
+    for source in (*codes, *ENTERING):
         cells = [counts.get((source, target), 0) for target in columns]
         if not sum(cells):
             continue

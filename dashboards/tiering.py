@@ -19,6 +19,8 @@ Row = dict[str, Any]
 ORDINAL_SCHEMES = (
     "value_tier", "asset_tier", "pyramid_tier", "savings_grade", "risk_appetite", "loyalty_class",
 )  # fmt: skip
+# States of a migration that are no tiers: where customers come from, and where they go.
+ENTERING, LEAVING = ("new", "reactivated"), "churned"
 KINDS = ("personal", "small_business")
 # Those whose history is counted when the customer to show is chosen.
 SHORTLIST = 20
@@ -58,6 +60,12 @@ class Tiering:
             if row["tier"] == tier:
                 return say.label(row, "tier")
         return say.named("state", tier) or words(tier)
+
+    def migrating_tiers(self) -> list[str]:
+        """Codes of the tiers that customers moved between, the best first, those of an older policy last."""
+        codes = [row["tier"] for row in self.tiers("value_tier")]
+        found = {row[side] for row in self.migration for side in ("from_tier", "to_tier")}
+        return [*codes, *sorted(found - {*codes, *ENTERING, LEAVING})]
 
     def summary_of(self, scheme: str, kind: str) -> list[Row]:
         """The tiers of a scheme with what their customers of a kind do, the best first."""

@@ -245,6 +245,17 @@ def test_without_any_mart_of_tiers_the_report_is_that_of_the_others(
     assert Page(report(tmp_path)).figures == {"rfm", "segments", "scores", "gains", "lift", "rejected"}
 
 
+def test_a_tier_that_the_policy_no_longer_has_is_still_shown(on_duckdb: Settings, tmp_path: Path) -> None:
+    with open_warehouse(on_duckdb) as wh:
+        wh.execute(
+            "update run_20261031_01.fct_tier_migration set from_tier = 'old_gold' where from_tier = 'mid'"
+        )
+        wh.execute("update history.customer_tier_spells set tier = 'old_gold' where tier = 'mid'")
+    page = Page(report(tmp_path))
+    assert page.figures == FIGURES
+    assert "old gold 12 240 25" in page.says()
+
+
 def test_without_churn_rates_the_report_says_so(on_duckdb: Settings, tmp_path: Path) -> None:
     with open_warehouse(on_duckdb) as wh:
         wh.execute("update run_20261031_01.fct_tier_summary set churn_rate_annualised = null")
