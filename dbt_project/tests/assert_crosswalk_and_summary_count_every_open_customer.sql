@@ -32,6 +32,11 @@ pairs as (
     {% endfor %}
 ),
 
+schemes as (
+    select distinct scheme
+    from pairs
+),
+
 crosswalk as (
     select
         as_of_date,
@@ -76,7 +81,7 @@ select
     schemes.scheme,
     stock.customer_kind as held_against
 from stock
-cross join (select distinct scheme from pairs) as schemes
+cross join schemes
 left join summary
     on
         stock.as_of_date = summary.as_of_date

@@ -21,7 +21,7 @@ stock_by_kind as (
         count(*) as count_stock
     from customers
     where is_open
-    group by as_of_date, customer_kind, {{ scheme_sets() }}
+    group by {{ scheme_sets(['as_of_date', 'customer_kind']) }}  -- noqa: PRS
 ),
 
 stock as (

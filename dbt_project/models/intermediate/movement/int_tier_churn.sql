@@ -43,7 +43,7 @@ final as (
         as_of_date,
         from_date
     from periods
-    group by as_of_date, from_date, customer_kind, {{ scheme_sets() }}
+    group by {{ scheme_sets(['as_of_date', 'from_date', 'customer_kind']) }}  -- noqa: PRS
 )
 
 select * from final

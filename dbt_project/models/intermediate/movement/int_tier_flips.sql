@@ -27,16 +27,16 @@ customers as (
 counted as (
     select
         base_dates.period,
-        base_dates.as_of_date,
-        base_dates.earlier_date,
         later.customer_kind,
         {%- for column in columns %}
             count(*) filter (where earlier.{{ column }} != middle.{{ column }}) as count_moved_{{ column }},
             count(*) filter (
                 where
                 earlier.{{ column }} != middle.{{ column }} and later.{{ column }} = earlier.{{ column }}
-            ) as count_back_{{ column }}{{ ',' if not loop.last }}
+            ) as count_back_{{ column }},
         {%- endfor %}
+        base_dates.as_of_date,
+        base_dates.earlier_date
     from base_dates
     inner join customers as later on base_dates.as_of_date = later.as_of_date
     inner join customers as middle
@@ -48,7 +48,7 @@ counted as (
             base_dates.earlier_date = earlier.as_of_date
             and later.customer_id = earlier.customer_id
     where later.is_open and middle.is_open and earlier.is_open
-    group by base_dates.period, base_dates.as_of_date, base_dates.earlier_date, later.customer_kind
+    group by base_dates.period, later.customer_kind, base_dates.as_of_date, base_dates.earlier_date
 ),
 
 final as (

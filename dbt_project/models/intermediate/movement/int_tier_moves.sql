@@ -117,10 +117,12 @@ counted as (
         sum(closing_balance) as sum_balance
     from valued
     group by
-        period, as_of_date, from_date, customer_kind, from_state, to_state,
-        grouping sets (
+        grouping sets (  -- noqa: PRS, LT02
             {%- for column in columns %}
-                (from_{{ column }}, to_{{ column }}){{ ',' if not loop.last }}
+                (
+                    period, as_of_date, from_date, customer_kind, from_state, to_state,
+                    from_{{ column }}, to_{{ column }}
+                ){{ ',' if not loop.last }}
             {%- endfor %}
         )
 ),
@@ -129,16 +131,24 @@ named as (
     select
         *,
         case set_no
-            {%- for scheme, _, _ in tiers %} when {{ loop.index }} then '{{ scheme }}'{% endfor %}
+            {%- for scheme, _, _ in tiers %}
+                when {{ loop.index }} then '{{ scheme }}'
+            {%- endfor %}
         end as scheme,
         case set_no
-            {%- for _, basis, _ in tiers %} when {{ loop.index }} then '{{ basis }}'{% endfor %}
+            {%- for _, basis, _ in tiers %}
+                when {{ loop.index }} then '{{ basis }}'
+            {%- endfor %}
         end as basis,
         case set_no
-            {%- for column in columns %} when {{ loop.index }} then from_{{ column }}{% endfor %}
+            {%- for column in columns %}
+                when {{ loop.index }} then from_{{ column }}
+            {%- endfor %}
         end as tier_before,
         case set_no
-            {%- for column in columns %} when {{ loop.index }} then to_{{ column }}{% endfor %}
+            {%- for column in columns %}
+                when {{ loop.index }} then to_{{ column }}
+            {%- endfor %}
         end as tier_after
     from counted
 ),

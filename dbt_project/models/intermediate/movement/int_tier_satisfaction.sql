@@ -33,7 +33,7 @@ final as (
         cast(count(*) filter (where is_satisfied) as integer) as count_satisfied,
         as_of_date
     from answers
-    group by as_of_date, customer_kind, {{ scheme_sets() }}
+    group by {{ scheme_sets(['as_of_date', 'customer_kind']) }}  -- noqa: PRS
 )
 
 select * from final

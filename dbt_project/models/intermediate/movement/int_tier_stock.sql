@@ -31,7 +31,7 @@ final as (
         cast(count(*) filter (where count_product_families >= 2) as integer) as count_multi_product,
         as_of_date
     from stock
-    group by as_of_date, customer_kind, {{ scheme_sets() }}
+    group by {{ scheme_sets(['as_of_date', 'customer_kind']) }}  -- noqa: PRS
 )
 
 select * from final

@@ -1,5 +1,6 @@
 {# From the different combinations of tiers, which are few, and not from customers by pairs of schemes. #}
 {%- set schemes = tier_schemes().keys() | list -%}
+{%- set ends = [('scheme', 'tier', schemes), ('other_scheme', 'other_tier', schemes[::-1])] -%}
 with
 
 combinations as (
@@ -24,12 +25,11 @@ counted as (
         sum(count_customers) as count_customers
     from combinations
     group by
-        as_of_date,
-        grouping sets (
+        grouping sets (  -- noqa: PRS, LT02
             {%- for scheme in schemes %}
                 {%- set outer_loop = loop %}
                 {%- for other in schemes[loop.index:] %}
-                    ({{ scheme }}, {{ other }}){{ ',' if not (loop.last and outer_loop.revindex == 2) }}
+                    (as_of_date, {{ scheme }}, {{ other }}){{ ',' if not (loop.last and outer_loop.revindex == 2) }}
                 {%- endfor %}
             {%- endfor %}
         )
@@ -38,18 +38,18 @@ counted as (
 {# Of the two schemes of a set, the first and the last in the order of schemes. #}
 pairs as (
     select
-        case
-            {%- for scheme in schemes %} when is_without_{{ scheme }} = 0 then '{{ scheme }}'{% endfor %}
-        end as scheme,
-        case
-            {%- for scheme in schemes %} when is_without_{{ scheme }} = 0 then {{ scheme }}{% endfor %}
-        end as tier,
-        case
-            {%- for scheme in schemes | reverse %} when is_without_{{ scheme }} = 0 then '{{ scheme }}'{% endfor %}
-        end as other_scheme,
-        case
-            {%- for scheme in schemes | reverse %} when is_without_{{ scheme }} = 0 then {{ scheme }}{% endfor %}
-        end as other_tier,
+        {%- for ours, its_tier, in_order in ends %}
+            case
+                {%- for scheme in in_order %}
+                    when is_without_{{ scheme }} = 0 then '{{ scheme }}'
+                {%- endfor %}
+            end as {{ ours }},
+            case
+                {%- for scheme in in_order %}
+                    when is_without_{{ scheme }} = 0 then {{ scheme }}
+                {%- endfor %}
+            end as {{ its_tier }},
+        {%- endfor %}
         count_customers,
         as_of_date
     from counted

@@ -8,7 +8,10 @@ every_kind as (
     {{
         with_all_kinds(
             ref('int_tier_moves'),
-            ['scheme', 'basis', 'period', 'from_state', 'from_tier', 'to_state', 'to_tier', 'count_customers', 'as_of_date', 'from_date']
+            [
+                'scheme', 'basis', 'period', 'from_state', 'from_tier', 'to_state', 'to_tier', 'count_customers',
+                'as_of_date', 'from_date',
+            ]
         )
     }}
 ),
@@ -113,6 +116,13 @@ tiers as (
         moves.as_of_date, moves.period, moves.scheme, moves.customer_kind, moves.from_date, moves.from_tier
 ),
 
+tiers_before as (
+    select distinct
+        {{ matrix }},
+        from_tier
+    from moves
+),
+
 shares as (
     select
         tiers.*,
@@ -126,15 +136,15 @@ shares as (
                 )
             }} as {{ cell }}
         ) as share_now,
-        rows_of_tier.from_tier is not null as is_left_by_known_rates
+        tiers_before.from_tier is not null as is_left_by_known_rates
     from tiers
-    left join (select distinct {{ matrix }}, from_tier from moves) as rows_of_tier
+    left join tiers_before
         on
-            tiers.as_of_date = rows_of_tier.as_of_date
-            and tiers.period = rows_of_tier.period
-            and tiers.scheme = rows_of_tier.scheme
-            and tiers.customer_kind = rows_of_tier.customer_kind
-            and tiers.tier = rows_of_tier.from_tier
+            tiers.as_of_date = tiers_before.as_of_date
+            and tiers.period = tiers_before.period
+            and tiers.scheme = tiers_before.scheme
+            and tiers.customer_kind = tiers_before.customer_kind
+            and tiers.tier = tiers_before.from_tier
 ),
 
 long_run as (

@@ -53,7 +53,8 @@ final as (
         run_dates.reporting_currency_code as currency_code,
         cast(of_from.count_customers as integer) as count_customers,
         case
-            when of_from.from_state = 'in_stock' then {{ divide_exact('of_from.count_customers', 'of_from.count_from', 6) }}
+            when of_from.from_state = 'in_stock'
+                then {{ divide_exact('of_from.count_customers', 'of_from.count_from', 6) }}
         end as share_of_from,
         cast(of_from.count_known_balances as integer) as count_known_balances,
         cast(of_from.sum_balance as {{ money() }}) as sum_balance,

@@ -57,13 +57,13 @@ tiers as (
 
     of_{{ model }} as (
         select
-            as_of_date,
             scheme,
             customer_kind,
             tier,
             {%- for column in columns %}
-                sum({{ column }}) as {{ column }}{{ ',' if not loop.last }}
+                sum({{ column }}) as {{ column }},
             {%- endfor %}
+            as_of_date
         from every_{{ model }}
         group by as_of_date, scheme, customer_kind, tier
     ),
@@ -85,6 +85,10 @@ joined as (
             partition by tiers.as_of_date, tiers.scheme, tiers.customer_kind
         ) as count_all_tiers
     from tiers
+    left join {{ ref('int_tier_base_dates') }} as base_dates
+        on
+            tiers.as_of_date = base_dates.as_of_date
+            and base_dates.period = 'churn'
     {%- for model in measures %}
         left join of_{{ model }}
             on
@@ -93,10 +97,6 @@ joined as (
                 and tiers.customer_kind = of_{{ model }}.customer_kind
                 and tiers.tier = of_{{ model }}.tier
     {%- endfor %}
-    left join {{ ref('int_tier_base_dates') }} as base_dates
-        on
-            tiers.as_of_date = base_dates.as_of_date
-            and base_dates.period = 'churn'
 ),
 
 rated as (
