@@ -436,6 +436,19 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "cny, personal, r, 3",
         "is written in at_most",
     ),
+    "a cut in another unit": (
+        change("policy_rfm_cuts", {**CNY_PERSON, "measure": "m", "score": "3"}, unit="days"),
+        "cny, personal, m, 3",
+        "r and f are days, m is an amount",
+    ),
+    "risk bands the wrong way round": (
+        lambda seeds: [
+            seeds.change("policy_risk_bands", {**CNY, "risk_band": "high"}, {"lower_bound": "0.01"}),
+            seeds.change("policy_risk_bands", {**CNY, "risk_band": "medium"}, {"upper_bound": "0.01"}),
+        ],
+        "cny, medium",
+        "lower_bound 0.05 is not below upper_bound 0.01",
+    ),
     # churn, bands of risk, indicators, satisfaction
     "no form of churn": (
         change(
