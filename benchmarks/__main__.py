@@ -45,6 +45,14 @@ def _parser() -> argparse.ArgumentParser:
         benchmark.add_argument("--seed", type=int, default=7)
         benchmark.add_argument("--keep", action="store_true", help="leave the warehouse for a look at it")
     build.add_argument("--months", type=int, default=24)
+    flips = add(
+        "flips", _flips, "how often customers change tier, with the rules of stability and without (duckdb)"
+    )
+    flips.add_argument("--scale", type=float, default=0.01, help=f"{SCALES} (default %(default)s)")
+    # The month before the first day has no figures: 25 months give 24 month-ends.
+    flips.add_argument("--months", type=int, default=25)
+    flips.add_argument("--seed", type=int, default=7)
+    flips.add_argument("--keep", action="store_true", help="leave the warehouse for a look at it")
     truth = add("truth", _truth, "the churn model of a fresh bank against the planted truth")
     truth.add_argument("--customers", type=int, default=20_000)
     truth.add_argument(
@@ -63,7 +71,14 @@ def _build(options: argparse.Namespace) -> None:
     )  # fmt: skip
     name = f"build-{options.target}-{options.scale:g}-{options.months}"
     path = results.save(options.folder / "results", name, found.as_json())
-    print(f"{results.machine()}\n\n{results.build_table([found])}\n\n{results.step_table(found)}\n\n{path}")
+    layers = results.layer_table(
+        {
+            "full build": (found.full_seconds, found.full_layers),
+            "daily run": (found.daily_seconds, found.daily_layers),
+        }
+    )
+    tables = (results.build_table([found]), results.step_table(found), layers)
+    print("\n\n".join([results.machine(), *tables, str(path)]))
 
 
 def _history(options: argparse.Namespace) -> None:
@@ -82,6 +97,21 @@ def _history(options: argparse.Namespace) -> None:
     path = results.save(options.folder / "results", name, content)
     print(f"{results.machine()}\n\n{results.build_table(found)}\n")
     print(f"Daily run, 24 to 12 months: {grown:.2f}\n\n{path}")
+
+
+def _flips(options: argparse.Namespace) -> None:
+    from benchmarks import flips, results
+
+    found = flips.measure(
+        options.folder, scale=options.scale, months=options.months, seed=options.seed, keep=options.keep
+    )
+    name = f"flips-{options.scale:g}-{options.months}"
+    path = results.save(options.folder / "results", name, found.as_json())
+    layers = results.layer_table({f"{found.month_ends} month-ends": (found.seconds, found.layers)})
+    print(
+        f"{found.customers:,} customers, {found.month_ends} month-ends, {found.seconds:.0f} s\n\n"
+        f"{results.flip_table(found)}\n\n{layers}\n\n{path}"
+    )
 
 
 def _truth(options: argparse.Namespace) -> None:

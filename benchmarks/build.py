@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from benchmarks.banks import champion, described_days, lend_champion, new_bank, simulate
+from benchmarks.layers import Layer, read_layers
 from benchmarks.steps import PROJECT, Bank, Step, StepError, console, run_dag, run_step
 
 DAILY = "customer_daily"
@@ -28,6 +30,8 @@ class Build:
     bare_load_seconds: float
     full: list[Step]
     daily: list[Step]
+    full_layers: list[Layer]
+    daily_layers: list[Layer]
 
     @property
     def full_seconds(self) -> float:
@@ -69,14 +73,28 @@ def measure(folder: Path, *, target: str, scale: float, months: int, seed: int, 
     bank = new_bank(folder / f"bank-{target}-{scale:g}-{months}", target, landing)
     try:
         lend_champion(lender, bank.settings)
-        full = run_dag(DAILY, bank, first)
-        _check(full)
+        full, full_layers = _run(bank, first)
         bare = _limits(bank, history_files(landing))
-        daily = run_dag(DAILY, bank, following)
-        _check(daily)
-        return Build(target=target, scale=scale, months=months, seed=seed, full=full, daily=daily, **bare)
+        daily, daily_layers = _run(bank, following)
+        return Build(
+            target=target, scale=scale, months=months, seed=seed, full=full, daily=daily,
+            full_layers=full_layers, daily_layers=daily_layers, **bare,
+        )  # fmt: skip
     finally:
         close(bank, keep=keep)
+
+
+def _run(bank: Bank, day: date) -> tuple[list[Step], list[Layer]]:
+    """A day's steps, and the layers of models within; `lists` starts dbt again and leaves other results."""
+    layers: list[Layer] = []
+
+    def watch(step: Step) -> None:
+        if step.name == "facts_and_snapshot":
+            layers.extend(read_layers(bank))
+
+    steps = run_dag(DAILY, bank, day, watch)
+    _check(steps)
+    return steps, layers
 
 
 def _check(steps: list[Step]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.build import Build
+from benchmarks.flips import Measured
+from benchmarks.layers import Layer
 
 MIB = 1 << 20
 
@@ -60,6 +62,46 @@ def step_table(build: Build) -> str:
             for one in (step, next_day)
         )
         lines.append(f"| {step.name} | {cells} |")
+    return "\n".join(lines)
+
+
+def layer_table(runs: dict[str, tuple[float, list[Layer]]]) -> str:
+    """Layers of models, a column a run: its name, its seconds as a whole, and its layers."""
+    names = [layer.name for _, layers in runs.values() for layer in layers]
+    lines = [
+        "| layer | models | rows | " + " | ".join(f"{run} | share | slowest model" for run in runs) + " |",
+        "|---|---|---|" + "---|---|---|" * len(runs),
+    ]
+    for name in dict.fromkeys(names):
+        of_name = [
+            (whole, next(layer for layer in layers if layer.name == name)) for whole, layers in runs.values()
+        ]
+        _, last = of_name[-1]
+        cells = " | ".join(
+            f"{layer.model_seconds:.1f} s, tests {layer.test_seconds:.1f} s "
+            f"| **{layer.seconds / whole:.1%}** "
+            f"| {layer.slowest_model} {layer.slowest_seconds:.1f} s"
+            for whole, layer in of_name
+        )
+        lines.append(f"| {name} | {last.models} | {last.rows / 1e6:.2f} M | {cells} |")
+    return "\n".join(lines)
+
+
+def flip_table(found: Measured) -> str:
+    """Raw beside effective, a row a scheme."""
+    lines = [
+        "| scheme | change tier in a month, raw | effective | back within a month, raw | effective "
+        "| most changes of a customer, raw | effective |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    by_basis = {(one.scheme, one.basis): one for one in found.flips}
+    for scheme in dict.fromkeys(one.scheme for one in found.flips):
+        raw, effective = by_basis[scheme, "raw"], by_basis[scheme, "effective"]
+        lines.append(
+            f"| {scheme} | {raw.monthly_share:.2%} | **{effective.monthly_share:.2%}** "
+            f"| {raw.flip_back_rate:.1%} | **{effective.flip_back_rate:.1%}** "
+            f"| {raw.most_changes} | {effective.most_changes} |"
+        )
     return "\n".join(lines)
 
 

@@ -66,8 +66,13 @@ def tasks_of(dag_id: str) -> list[tuple[str, str]]:
     return [(name, line) for name, line in json.loads(output.splitlines()[-1])]
 
 
-def run_dag(dag_id: str, bank: Bank, as_of: date) -> list[Step]:
-    """Run every task of a DAG for a day, without Airflow between them. Raises StepError."""
+def run_dag(
+    dag_id: str, bank: Bank, as_of: date, watch: Callable[[Step], None] = lambda step: None
+) -> list[Step]:
+    """Run every task of a DAG for a day, without Airflow between them. Raises StepError.
+
+    `watch` sees each step when it is over and before the next begins.
+    """
     # What Airflow would render into the environment of the tasks.
     environment = {
         **bank.environment(),
@@ -78,6 +83,7 @@ def run_dag(dag_id: str, bank: Bank, as_of: date) -> list[Step]:
     for name, command in tasks_of(dag_id):
         step, output = run_step(f"{dag_id} {name}", ["bash", "-c", command], environment)
         steps.append(replace(step, name=name))
+        watch(steps[-1])
         if name == "start_run":
             if step.is_skipped:
                 break

@@ -15,7 +15,9 @@ import pytest
 from benchmarks import limits
 from benchmarks.banks import described_days
 from benchmarks.build import Build
-from benchmarks.results import build_table, save, step_table
+from benchmarks.flips import Flips, flips
+from benchmarks.layers import LAYERS, Layer, timings
+from benchmarks.results import build_table, layer_table, save, step_table
 from benchmarks.steps import PROJECT, Step, StepError, run_step, tasks_of
 from warehouse import Settings, open_warehouse
 
@@ -102,7 +104,7 @@ def test_ratios_are_those_of_the_seconds(tmp_path: Path) -> None:
         target="duckdb", scale=0.01, months=24, seed=7, transactions=1_500_000, group_by_seconds=0.5,
         slowest_group_by_seconds=0.6, bare_load_seconds=2.0,
         full=[step("ingest", 6.0), step("facts", 4.0, 900)],
-        daily=[step("ingest", 0.4), step("facts", 0.6)],
+        daily=[step("ingest", 0.4), step("facts", 0.6)], full_layers=[], daily_layers=[],
     )  # fmt: skip
     assert build.ratios == pytest.approx(
         {"full_build_to_group_by": 20.0, "daily_to_full_build": 0.1, "ingest_to_bare_load": 3.0}
@@ -116,6 +118,76 @@ def test_ratios_are_those_of_the_seconds(tmp_path: Path) -> None:
     assert "| facts | 4.0 s | 4.0 s | 900 MiB | 0.6 s | 0.6 s | 1 MiB |" in step_table(build)
     content = save(tmp_path, "one", build.as_json()).read_text(encoding="utf-8")
     assert '"full_build_to_group_by": 20.0' in content
+
+
+def test_every_second_of_dbt_goes_to_the_layer_of_its_model() -> None:
+    def node(path: str, **more: object) -> dict[str, object]:
+        kind = "test" if path.startswith("tests/") else "model"
+        return {
+            "original_file_path": path,
+            "schema": "run_1",
+            "name": Path(path).stem,
+            "resource_type": kind,
+            **more,
+        }
+
+    nodes = {
+        "model.policy": node("models/intermediate/tiers/int_tier_policy.sql"),
+        "model.rfm": node("models/marts/rfm/fct_customer_rfm.sql"),
+        "model.moves": node("models/intermediate/movement/int_tier_moves.sql"),
+        "model.dim": node("models/marts/customers/dim_customers.sql"),
+        "test.grain": node("tests/generic", attached_node="model.rfm"),
+        "test.both": node(
+            "tests/assert.sql", depends_on={"nodes": ["model.moves", "model.rfm", "seed.plan"]}
+        ),
+        "test.dim": node("tests/other.sql", depends_on={"nodes": ["model.dim"]}),
+    }
+    times = {name: 2.0**number for number, name in enumerate(nodes)}
+    results = [{"unique_id": name, "execution_time": seconds} for name, seconds in times.items()]
+    assert timings(
+        {"results": [*results, {"unique_id": "operation.start", "execution_time": 9}]}, {"nodes": nodes}
+    ) == {
+        "tiers and schemes": ({"run_1.int_tier_policy": 1.0, "run_1.fct_customer_rfm": 2.0}, 16.0),
+        "movement": ({"run_1.int_tier_moves": 4.0}, 32.0),
+    }
+    layer = Layer("movement", 1, 40_000, 3.0, 1.0, "int_tier_moves", 3.0)
+    assert "| movement | 1 | 0.04 M | 3.0 s, tests 1.0 s | **10.0%** | int_tier_moves 3.0 s |" in layer_table(
+        {"full build": (40.0, [layer])}
+    )
+
+
+def test_the_layers_are_where_the_models_are() -> None:
+    places = [PROJECT / "dbt_project" / place for paths in LAYERS.values() for place in paths]
+    assert [place for place in places if not place.exists()] == []
+
+
+def test_changes_of_tier_are_counted_between_neighbouring_snapshots(settings: Settings) -> None:
+    # Raw and effective tiers over four month-ends; a space is a month without an open account.
+    paths = {"ann": ("ABAB", "AAAB"), "bea": ("AAAA", "AAAA"), "cat": ("AB B", "AB B")}
+    schemes = ("value_tier", "asset_tier", "pyramid_tier", "loyalty_class")
+    rows = [
+        {
+            "customer_id": customer,
+            "as_of_date": dt.date(2026, 1 + month, 28),
+            "is_open": raw[month] != " ",
+            **dict.fromkeys(schemes, effective[month]),
+            **{f"raw_{scheme}": raw[month] for scheme in schemes},
+        }
+        for customer, (raw, effective) in paths.items()
+        for month in range(4)
+    ]
+    table = pa.Table.from_pylist(rows)
+    with open_warehouse(settings) as warehouse:
+        warehouse.execute("create schema if not exists history")
+        warehouse.create_table("history.fct_customer_tiers", table.schema)
+        warehouse.append("history.fct_customer_tiers", table)
+        found = {(one.scheme, one.basis): one for one in flips(warehouse)}
+    # Pairs: three of ann, three of bea, one of cat, whose gap is no pair.
+    assert found["asset_tier", "raw"] == Flips("asset_tier", "raw", 7, 4, 2, 2, 3)
+    assert found["asset_tier", "effective"] == Flips("asset_tier", "effective", 7, 2, 0, 0, 1)
+    assert found["asset_tier", "raw"].monthly_share == pytest.approx(4 / 7)
+    assert found["asset_tier", "raw"].flip_back_rate == 1
+    assert found["asset_tier", "effective"].flip_back_rate == 0
 
 
 def test_a_delivery_describes_the_day_before_it(tmp_path: Path) -> None:
