@@ -2,7 +2,9 @@
 
 import argparse
 import datetime as dt
+import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from policy.check import SEEDS_DIR, check
@@ -24,6 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     except PolicyError as fault:
         print(f"error: {fault}", file=sys.stderr)
         return fault.exit_code
+    except BrokenPipeError:
+        # The reader, `head` for one, has seen enough; leave the interpreter nothing to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return code
 
 
@@ -94,17 +100,21 @@ def _diff(options: argparse.Namespace) -> int:
     from warehouse import Settings, WarehouseError
 
     try:
-        print("building the newest snapshot by the policy of the seeds ...", file=sys.stderr)
-        found = diff.diff(
-            Settings.from_environment(), as_if=options.as_if, project=options.project or PROJECT
-        )
-    except WarehouseError as fault:
-        print(f"error: {fault}", file=sys.stderr)
-        return fault.exit_code
-    diff_table.show(found, sys.stdout)
-    if options.csv:
-        with options.csv.open("w", encoding="utf-8", newline="") as out:
-            diff.write_csv(found, out)
+        # Before the work of a minute, and not after it.
+        out = options.csv.open("w", encoding="utf-8", newline="") if options.csv else nullcontext()
+    except OSError as fault:
+        raise PolicyError(f"{options.csv} cannot be written: {fault.strerror}") from None
+    with out as file:
+        try:
+            print("building the newest snapshot by the policy of the seeds ...", file=sys.stderr)
+            project = options.project or PROJECT
+            found = diff.diff(Settings.from_environment(), as_if=options.as_if, project=project)
+        except WarehouseError as fault:
+            print(f"error: {fault}", file=sys.stderr)
+            return fault.exit_code
+        diff_table.show(found, sys.stdout)
+        if file:
+            diff.write_csv(found, file)
     return 0
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from policy import diff as diffing
 from policy import diff_table
+from policy.__main__ import main
 from policy.codes import MARTS
 from policy.diff import Diff, Move, diff, newest_version
 from policy.faults import PolicyError
@@ -144,3 +145,20 @@ def test_the_table_is_whole_and_sums_up(planted: Settings) -> None:
     out = io.StringIO()
     diff_table.show(Diff(found.snapshot, DAY, 5, []), out)
     assert out.getvalue().splitlines()[1:] == ["no customer moves"]
+
+
+def test_the_command_writes_table_and_file(
+    planted: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in planted.environment().items():
+        monkeypatch.setenv(name, value)
+    path = tmp_path / "moves.csv"
+    assert main(["diff", "--csv", str(path)]) == 0
+    assert "value_tier" in capsys.readouterr().out
+    header, *rows = path.read_text().splitlines()
+    assert header.startswith(
+        "as_of_date,policy_on,currency_code,scheme,customer_kind,from_tier,to_tier,count_now"
+    )
+    assert rows[0] == f"{DAY},{DAY},CNY,value_tier,personal,high,mid,1,100.00,2,120.50"
+    assert main(["diff", "--csv", str(tmp_path / "nowhere" / "moves.csv")]) == 2
+    assert "cannot be written: No such file" in capsys.readouterr().err
