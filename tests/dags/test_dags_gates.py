@@ -154,10 +154,21 @@ PLANTS = [
         insert into {run}.raw_churn_scores
         select date '2026-10-30', 'nobody', 0.5, 'a_model', timestamp '2026-10-31 00:00:00' from range(2)""",
     ),
+    # A customer lost from the mart of one scheme, and kept by the mart of all.
     (
         "marts",
         "marts_and_scores_gate",
-        "delete from {run}.fct_customer_value_tiers where value_tier = 'low'",
+        """
+        delete from {run}.fct_customer_loyalty_classes
+        where customer_id = (select max(customer_id) from {run}.dim_customers)""",
+    ),
+    # A tier that nobody knows, the same in both marts.
+    (
+        "marts",
+        "marts_and_scores_gate",
+        """
+        update {run}.fct_customer_pyramid_tiers set pyramid_tier = 'titanium', earned_tier = 'titanium';
+        update {run}.fct_customer_tiers set pyramid_tier = 'titanium'""",
     ),
     (
         "scores",
