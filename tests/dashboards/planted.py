@@ -338,9 +338,6 @@ def plant_bank(settings: Settings, *, with_scores: bool = True, without: Sequenc
             ],
         )
         publish(wh, run_id)
-        for mart in MARTS:
-            if mart not in PUBLIC_MARTS:
-                wh.execute(f"create view marts.{mart} as select * from {run_id}.{mart}")
         with wh.transaction():
             wh.replace_views({**{f"marts.{mart}": None for mart in without}, SPELLS_VIEW: None})
             if "customer_tier_spells" not in without:
