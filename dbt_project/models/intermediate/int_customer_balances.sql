@@ -140,7 +140,9 @@ final as (
             summed.mean_balance_90d_of_{{ family }}_amount,
         {%- endfor %}
         {%- for measure in ['closing_loan', 'mean_loan_90d', 'mean_balance_90d_of_loan'] %}
-            case when unseen_debts.customer_id is null then summed.{{ measure }}_amount end as {{ measure }}_amount,
+            cast(
+                case when unseen_debts.customer_id is null then summed.{{ measure }}_amount end as {{ money() }}
+            ) as {{ measure }}_amount,
         {%- endfor %}
         cast({{ divide_exact('summed.weighed_months', 'summed.weights') }} as numeric(9, 2)) as mean_term_months,
         summed.observed_on,
