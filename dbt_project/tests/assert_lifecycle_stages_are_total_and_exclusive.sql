@@ -16,62 +16,49 @@ flags as (
     select false as flag
 ),
 
+steps as (
+    select -1 as step
+    union all
+    select 0 as step
+    union all
+    select 1 as step
+),
+
+sides as (
+    select cast(null as numeric(18, 4)) as ratio
+    union all
+    select 0.0000 as ratio
+    union all
+    select -3.0000 as ratio
+    union all
+    select 99999.0000 as ratio
+),
+
 tenures as (
     select
         policy.version,
         policy.exploration_days + steps.step as tenure_days
     from policy
-    cross join (
-        select -1 as step
-        union all
-        select 0 as step
-        union all
-        select 1 as step
-    ) as steps
+    cross join steps
 ),
 
 {% for trend, prefix in {'balance': '', 'activity': 'activity_'}.items() %}
     {{ trend }}_ratios as (
-        select
-            policy.version,
-            bounds.bound + steps.step as ratio
-        from policy
-        inner join (
+        {% for bound in ['growth_from_ratio', 'decline_to_ratio'] %}
             select
-                version,
-                {{ prefix }}growth_from_ratio as bound
+                policy.version,
+                policy.{{ prefix ~ bound }} + 0.0001 * steps.step as ratio
             from policy
+            cross join steps
 
-            union all
-
-            select
-                version,
-                {{ prefix }}decline_to_ratio as bound
-            from policy
-        ) as bounds on policy.version = bounds.version
-        cross join (
-            select -0.0001 as step
-            union all
-            select 0.0000 as step
-            union all
-            select 0.0001 as step
-        ) as steps
-
-        union
+            union
+        {% endfor %}
 
         select
             policy.version,
             sides.ratio
         from policy
-        cross join (
-            select cast(null as numeric(18, 4)) as ratio
-            union all
-            select 0.0000 as ratio
-            union all
-            select -3.0000 as ratio
-            union all
-            select 99999.0000 as ratio
-        ) as sides
+        cross join sides
     ),
 {% endfor %}
 

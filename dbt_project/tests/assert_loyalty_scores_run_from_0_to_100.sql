@@ -5,12 +5,13 @@ with
 
 weights as (
     select
-        policy_set || customer_kind || cast(effective_from as {{ dbt.type_string() }}) as version,
+        policy_set,
+        customer_kind,
         {%- for component in components %}
             coalesce(max(weight) filter (where component = '{{ component }}'), 0) as weight_{{ component }},
-            max(full_at) filter (where component = '{{ component }}') as full_at_{{ component }}
-            {{- ',' if not loop.last }}
+            max(full_at) filter (where component = '{{ component }}') as full_at_{{ component }},
         {%- endfor %}
+        effective_from
     from {{ ref('policy_tier_weights') }}
     where scheme = 'loyalty_class'
     group by policy_set, customer_kind, effective_from
@@ -44,17 +45,19 @@ sides as (
 
 scored as (
     select
-        weights.*,
+        weights.policy_set,
+        weights.customer_kind,
         {%- for component in components %}
             {{ component }}_sides.side as {{ component }}_side,
+            weights.weight_{{ component }},
             {{
                 component_score(
                     '(' ~ component ~ '_sides.share * weights.full_at_' ~ component ~ ')',
                     'weights.full_at_' ~ component
                 )
-            }} as {{ component }}_score
-            {{- ',' if not loop.last }}
+            }} as {{ component }}_score,
         {%- endfor %}
+        weights.effective_from
     from weights
     {%- for component in components %}
         cross join sides as {{ component }}_sides

@@ -22,19 +22,35 @@ potential_policy as (
     {{ policy_in_force(ref('policy_potential'), 'run_dates', ['policy.customer_kind']) }}
 ),
 
+steps as (
+    select -1 as step
+    union all
+    select 0 as step
+    union all
+    select 1 as step
+),
+
+score_sides as (
+    select 0.0000 as metric_score
+    union all
+    select 100.0000 as metric_score
+),
+
+income_sides as (
+    select cast(null as numeric(18, 2)) as annual_income_amount
+    union all
+    select 0.00 as annual_income_amount
+    union all
+    select -1.00 as annual_income_amount
+),
+
 scores as (
     select distinct
         tiers.as_of_date,
         tiers.customer_kind,
-        tiers.entry_bound + steps.step as metric_score
+        tiers.entry_bound + 0.0001 * steps.step as metric_score
     from tiers
-    cross join (
-        select -0.0001 as step
-        union all
-        select 0.0000 as step
-        union all
-        select 0.0001 as step
-    ) as steps
+    cross join steps
     where tiers.entry_bound is not null
 
     union
@@ -42,13 +58,9 @@ scores as (
     select distinct
         tiers.as_of_date,
         tiers.customer_kind,
-        sides.metric_score
+        score_sides.metric_score
     from tiers
-    cross join (
-        select 0.0000 as metric_score
-        union all
-        select 100.0000 as metric_score
-    ) as sides
+    cross join score_sides
 ),
 
 statuses as (
@@ -57,14 +69,6 @@ statuses as (
     select 'closed' as relationship_status
     union all
     select 'no_account' as relationship_status
-),
-
-steps as (
-    select -1 as step
-    union all
-    select 0 as step
-    union all
-    select 1 as step
 ),
 
 incomes as (
@@ -80,15 +84,9 @@ incomes as (
     select
         potential_policy.as_of_date,
         potential_policy.customer_kind,
-        sides.annual_income_amount
+        income_sides.annual_income_amount
     from potential_policy
-    cross join (
-        select cast(null as numeric(18, 2)) as annual_income_amount
-        union all
-        select 0.00 as annual_income_amount
-        union all
-        select -1.00 as annual_income_amount
-    ) as sides
+    cross join income_sides
 ),
 
 measures as (

@@ -4,49 +4,66 @@ with
 
 cuts as (
     select
-        policy_set || customer_kind || cast(effective_from as {{ dbt.type_string() }}) as version,
+        policy_set,
+        customer_kind,
         {%- for score in rfm_cut_scores() %}
             max(at_most) filter (where measure = 'r' and score = {{ score }}) as r_cut_{{ score }},
             max(at_least) filter (where measure = 'f' and score = {{ score }}) as f_cut_{{ score }},
-            max(at_least) filter (where measure = 'm' and score = {{ score }}) as m_cut_{{ score }}
-            {{- ',' if not loop.last }}
+            max(at_least) filter (where measure = 'm' and score = {{ score }}) as m_cut_{{ score }},
         {%- endfor %}
+        effective_from
     from {{ ref('policy_rfm_cuts') }}
     group by policy_set, customer_kind, effective_from
 ),
 
+sides as (
+    select -1 as side
+    union all
+    select 0 as side
+    union all
+    select 1 as side
+),
+
 {# A step is a day for recency and frequency, a cent for money; `side` 1 is better than the cut. #}
-tried as (
+edges as (
     {% for score in rfm_cut_scores() %}
-        {% for side in [-1, 0, 1] %}
-            select
-                cuts.*,
-                {{ score }} as score,
-                {{ side }} as side,
-                r_cut_{{ score }} - {{ side }} as recency_days,
-                f_cut_{{ score }} + {{ side }} as frequency_days,
-                m_cut_{{ score }} + 0.01 * {{ side }} as monetary_amount
-            from cuts
-            union all
-        {% endfor %}
+        select
+            cuts.policy_set,
+            cuts.customer_kind,
+            {{ score }} as score,
+            sides.side,
+            cuts.r_cut_{{ score }} - sides.side as recency_days,
+            cuts.f_cut_{{ score }} + sides.side as frequency_days,
+            cuts.m_cut_{{ score }} + 0.01 * sides.side as monetary_amount,
+            cuts.effective_from
+        from cuts
+        cross join sides
+        union all
     {% endfor %}
     select
-        cuts.*,
+        policy_set,
+        customer_kind,
         1 as score,
         0 as side,
         364 as recency_days,
         0 as frequency_days,
-        -99999.99 as monetary_amount
+        -99999.99 as monetary_amount,
+        effective_from
     from cuts
 ),
 
 scored as (
     select
-        *,
-        {{ rfm_cut_score('r', 'tried', 'tried') }} as r_score,
-        {{ rfm_cut_score('f', 'tried', 'tried') }} as f_score,
-        {{ rfm_cut_score('m', 'tried', 'tried') }} as m_score
-    from tried
+        edges.*,
+        {{ rfm_cut_score('r', 'edges', 'cuts') }} as r_score,
+        {{ rfm_cut_score('f', 'edges', 'cuts') }} as f_score,
+        {{ rfm_cut_score('m', 'edges', 'cuts') }} as m_score
+    from edges
+    inner join cuts
+        on
+            edges.policy_set = cuts.policy_set
+            and edges.customer_kind = cuts.customer_kind
+            and edges.effective_from = cuts.effective_from
 )
 
 select *
@@ -57,5 +74,6 @@ where
         or (side >= 0 and {{ measure }}_score < score)
         or (side < 0 and {{ measure }}_score >= score)
         or (score = 1 and {{ measure }}_score != 1)
-        {{ 'or' if not loop.last }}
+        or
     {% endfor %}
+    false

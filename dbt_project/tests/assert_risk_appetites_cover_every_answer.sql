@@ -29,18 +29,34 @@ caps as (
     inner join appetites on cap_steps.highest_appetite = appetites.tier
 ),
 
+steps as (
+    select -1 as step
+    union all
+    select 0 as step
+    union all
+    select 1 as step
+),
+
+sides as (
+    select cast(null as integer) as experience_years
+    union all
+    select 0 as experience_years
+    union all
+    select 120 as experience_years
+),
+
+validities as (
+    select true as is_valid
+    union all
+    select false as is_valid
+),
+
 experiences as (
     select
         all_caps.version,
         all_caps.min_experience_years + steps.step as experience_years
     from all_caps
-    cross join (
-        select -1 as step
-        union all
-        select 0 as step
-        union all
-        select 1 as step
-    ) as steps
+    cross join steps
     where all_caps.min_experience_years + steps.step >= 0
 
     union
@@ -49,27 +65,17 @@ experiences as (
         all_caps.version,
         sides.experience_years
     from all_caps
-    cross join (
-        select cast(null as integer) as experience_years
-        union all
-        select 0 as experience_years
-        union all
-        select 120 as experience_years
-    ) as sides
+    cross join sides
 ),
 
 answered as (
     select
-        tier as questionnaire_appetite,
-        tier_order,
+        appetites.tier as questionnaire_appetite,
+        appetites.tier_order,
         validities.is_valid
     from appetites
-    cross join (
-        select true as is_valid
-        union all
-        select false as is_valid
-    ) as validities
-    where tier != 'unknown'
+    cross join validities
+    where appetites.tier != 'unknown'
 
     union all
 

@@ -22,6 +22,16 @@ steps as (
     select 0.01 as step
 ),
 
+sides as (
+    select cast(null as numeric(18, 2)) as edge
+    union all
+    select 0.00 as edge
+    union all
+    select -100.00 as edge
+    union all
+    select 9999999.99 as edge
+),
+
 {% for column in ['deposit_amount', 'term_months', 'spending_amount'] %}
     {{ column }}_edges as (
         select
@@ -37,15 +47,7 @@ steps as (
             versions.version,
             sides.edge
         from versions
-        cross join (
-            select cast(null as numeric(18, 2)) as edge
-            union all
-            select 0.00 as edge
-            union all
-            select -100.00 as edge
-            union all
-            select 9999999.99 as edge
-        ) as sides
+        cross join sides
     ),
 {% endfor %}
 

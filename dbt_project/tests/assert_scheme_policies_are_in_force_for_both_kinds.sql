@@ -5,17 +5,25 @@
 ] %}
 with
 
+customer_kinds as (
+    select 'personal' as customer_kind
+    union all
+    select 'small_business' as customer_kind
+),
+
+scored_schemes as (
+    select 'pyramid_tier' as scheme
+    union all
+    select 'loyalty_class' as scheme
+),
+
 kinds as (
     select
         run_dates.policy_set,
         run_dates.as_of_date,
         customer_kinds.customer_kind
     from {{ ref('int_run_dates') }} as run_dates
-    cross join (
-        select 'personal' as customer_kind
-        union all
-        select 'small_business' as customer_kind
-    ) as customer_kinds
+    cross join customer_kinds
 )
 
 {% for policy in policies %}
@@ -40,11 +48,7 @@ select
     kinds.customer_kind,
     'policy_tier_weights, ' || schemes.scheme as policy
 from kinds
-cross join (
-    select 'pyramid_tier' as scheme
-    union all
-    select 'loyalty_class' as scheme
-) as schemes
+cross join scored_schemes as schemes
 left join {{ ref('policy_tier_weights') }} as versions
     on
         kinds.policy_set = versions.policy_set

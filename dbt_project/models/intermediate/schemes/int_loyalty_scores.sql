@@ -78,17 +78,17 @@ scored as (
 
 final as (
     select
-        customer_id,
-        customer_kind,
-        relationship_status,
-        weights_version,
-        count_referrals_365d,
-        sum_points_365d,
+        scored.customer_id,
+        scored.customer_kind,
+        scored.relationship_status,
+        scored.weights_version,
+        scored.count_referrals_365d,
+        scored.sum_points_365d,
         {{ weighted_score('loyalty_class', 'scored', 'scored') }} as metric_score,
         {%- for component in score_components('loyalty_class') %}
-            {{ component }}_score,
+            scored.{{ component }}_score,
         {%- endfor %}
-        as_of_date
+        scored.as_of_date
     from scored
 )
 

@@ -81,24 +81,23 @@ measures as (
 {# How many open customers have a value at or below this one. A `filter` on a window takes DuckDB five times as long. #}
 counted as (
     select
-        *,
-        count(case when is_open then 1 end) over (partition by as_of_date, customer_kind) as count_open,
         {%- for component, value in pyramid_values().items() %}
             count(case when is_open then 1 end) over (
                 partition by as_of_date, customer_kind
                 order by coalesce({{ value }}, 0)
-            ) as count_at_or_below_{{ component }}{{ ',' if not loop.last }}
+            ) as count_at_or_below_{{ component }},
         {%- endfor %}
+        count(case when is_open then 1 end) over (partition by as_of_date, customer_kind) as count_open,
+        *
     from measures
 ),
 
 ranked as (
     select
-        *,
         {%- for component, value in pyramid_values().items() %}
-            {{ cumulative_rank(value, 'count_at_or_below_' ~ component, 'count_open') }}
-                as {{ component }}_score{{ ',' if not loop.last }}
+            {{ cumulative_rank(value, 'count_at_or_below_' ~ component, 'count_open') }} as {{ component }}_score,
         {%- endfor %}
+        *
     from counted
 ),
 

@@ -92,7 +92,7 @@ scored as (
                 else {{ rfm_cut_score(measure, 'measures', 'cuts') }}
             end as {{ measure }}_score,
         {%- endfor %}
-        mode_version
+        measures.mode_version
         || case when measures.rfm_mode = 'quantile' then '' else coalesce(', ' || cuts.cuts_version, '') end
             as scores_version
     from measures

@@ -121,8 +121,8 @@ final as (
             when answered_on is null then 'no questionnaire'
             when not is_valid
                 then
-                    'questionnaire of ' || cast(answered_on as {{ dbt.type_string() }}) || ' (' || questionnaire_appetite
-                    || ') expired on ' || cast(expires_on as {{ dbt.type_string() }})
+                    'questionnaire of ' || cast(answered_on as {{ dbt.type_string() }})
+                    || ' (' || questionnaire_appetite || ') expired on ' || cast(expires_on as {{ dbt.type_string() }})
             else
                 'questionnaire of ' || cast(answered_on as {{ dbt.type_string() }}) || ': ' || questionnaire_appetite
                 || case

@@ -29,7 +29,7 @@ tiered as (
 
 measured as (
     select
-        tiered.*,
+        *,
         case when is_lowest_band_kept then raw_tier else kept_tier end as hold_tier,
         score_reason
         || case
