@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 AS_OF = "2026-10-31"
-FIRST, BEFORE_LAST, LAST = date(2026, 3, 31), date(2026, 9, 30), date(2026, 10, 31)
+FIRST, BEFORE_LAST, LAST = date(2026, 2, 28), date(2026, 8, 31), date(2026, 9, 30)
 MARTS = (
     "fct_customer_value_tiers",
     "fct_customer_asset_tiers",
@@ -29,7 +29,7 @@ def in_one_pass_and_in_steps(request: pytest.FixtureRequest, make_bank: Callable
     at_once.bootstrap(AS_OF, since=FIRST, until=LAST)
     in_steps = make_bank(request.param, f"step{request.param[0]}")
     in_steps.ingest(AS_OF)
-    in_steps.bootstrap(AS_OF, since=FIRST, until=date(2026, 8, 31))
+    in_steps.bootstrap(AS_OF, since=FIRST, until=date(2026, 7, 31))
     in_steps.bootstrap(AS_OF, since=FIRST, until=BEFORE_LAST)
     in_steps.bootstrap(AS_OF, since=FIRST, until=LAST)
     return at_once, in_steps
