@@ -211,6 +211,12 @@ def test_a_failure_is_told_and_leaves_nothing_behind(bank: Any, project: Path) -
 
 
 @pytest.mark.parametrize("bank", ["duckdb"], indirect=True)
+def test_without_the_what_if_a_published_run_is_never_built_into(bank: Any) -> None:
+    with pytest.raises(AssertionError, match="only a started run is built into"):
+        bank.build(bank.last_run, "facts")
+
+
+@pytest.mark.parametrize("bank", ["duckdb"], indirect=True)
 def test_cuts_of_a_day_that_does_not_stand_are_refused(bank: Any) -> None:
     command = [sys.executable, "-m", "policy", "rfm-cuts", "--as-of", "2020-01-31"]
     environment = {**os.environ, **bank.settings.environment()}
