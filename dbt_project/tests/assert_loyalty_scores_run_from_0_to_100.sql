@@ -43,25 +43,30 @@ sides as (
         cast(null as numeric(3, 2)) as share
 ),
 
-scored as (
+tried as (
     select
         weights.policy_set,
         weights.customer_kind,
         {%- for component in components %}
             {{ component }}_sides.side as {{ component }}_side,
+            {{ component }}_sides.share * weights.full_at_{{ component }} as {{ component }}_value,
             weights.weight_{{ component }},
-            {{
-                component_score(
-                    '(' ~ component ~ '_sides.share * weights.full_at_' ~ component ~ ')',
-                    'weights.full_at_' ~ component
-                )
-            }} as {{ component }}_score,
+            weights.full_at_{{ component }},
         {%- endfor %}
         weights.effective_from
     from weights
-    {%- for component in components %}
+    {% for component in components %}
         cross join sides as {{ component }}_sides
-    {%- endfor %}
+    {% endfor %}
+),
+
+scored as (
+    select
+        {%- for component in components %}
+            {{ component_score(component ~ '_value', 'full_at_' ~ component) }} as {{ component }}_score,
+        {%- endfor %}
+        *
+    from tried
 ),
 
 totals as (
