@@ -120,9 +120,14 @@ _PROFIT_OF_EACH = Decimal("5.50")
 
 
 def policy_tiers() -> list[dict[str, str]]:
-    """The project's own policy of tiers in CNY, in the order of the file."""
+    """The project's own policy of tiers in CNY, the newest version of each, in the order of the file."""
     with (SEEDS / "policy_tiers.csv").open(encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row["policy_set"] == "cny"]
+        every = [row for row in csv.DictReader(file) if row["policy_set"] == "cny"]
+    newest = {
+        (row["scheme"], row["customer_kind"]): row["effective_from"]
+        for row in sorted(every, key=lambda row: row["effective_from"])
+    }
+    return [row for row in every if newest[row["scheme"], row["customer_kind"]] == row["effective_from"]]
 
 
 def rows(day: dt.date, customers: Sequence[str]) -> Rows:
