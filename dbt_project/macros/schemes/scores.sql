@@ -51,8 +51,8 @@
     '{{ name }} ' || cast({{ scores }}.metric_score as {{ dbt.type_string() }})
     || case
         when {{ tier }}.entry_bound is not null
-            then ' >= ' || cast({{ tier }}.entry_bound as {{ dbt.type_string() }})
-        else ' < ' || cast({{ tier }}.entry_below as {{ dbt.type_string() }})
+            then ' >= ' || {{ format_amount(tier ~ '.entry_bound') }}
+        else ' < ' || {{ format_amount(tier ~ '.entry_below') }}
     end
     || ' ('
     {%- for component in score_components(scheme) %}

@@ -73,7 +73,7 @@ final as (
                 then
                     'no other rule holds with loan record ' || figures.loan_record
                     || ', deposits ' || {{ format_amount('coalesce(figures.deposit_amount, 0)') }}
-                    || ', mean term ' || cast(coalesce(figures.mean_term_months, 0) as {{ dbt.type_string() }})
+                    || ', mean term ' || {{ format_amount('coalesce(figures.mean_term_months, 0)') }}
                     || ' months, annual spending ' || {{ format_amount('figures.spending_amount') }}
             else
                 concat_ws(
@@ -94,9 +94,8 @@ final as (
                     case
                         when rules.min_term_months is not null
                             then
-                                'mean term '
-                                || cast(coalesce(figures.mean_term_months, 0) as {{ dbt.type_string() }})
-                                || ' months >= ' || cast(rules.min_term_months as {{ dbt.type_string() }})
+                                'mean term ' || {{ format_amount('coalesce(figures.mean_term_months, 0)') }}
+                                || ' months >= ' || {{ format_amount('rules.min_term_months') }}
                     end,
                     case
                         when rules.min_spending_amount is not null
