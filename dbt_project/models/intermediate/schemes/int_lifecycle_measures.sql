@@ -30,10 +30,12 @@ states as (
         customers.customer_kind,
         customers.relationship_status,
         customers.tenure_days,
+        {# A trend against days before the data began would show growth in everybody. #}
+        {%- set is_prior_seen = 'observations.data_started_on <= ' ~ add_days('customers.as_of_date', -179) %}
         activity.mean_balance_90d,
-        activity.mean_balance_prior_90d,
+        case when {{ is_prior_seen }} then activity.mean_balance_prior_90d end as mean_balance_prior_90d,
         activity.count_active_days_90d,
-        activity.count_active_days_prior_90d,
+        case when {{ is_prior_seen }} then activity.count_active_days_prior_90d end as count_active_days_prior_90d,
         outcomes.mean_balance_outcome_amount,
         outcomes.mean_balance_base_amount,
         observations.silence_days,
@@ -87,7 +89,7 @@ signs as (
         {{ trend_ratio('count_active_days_90d', 'count_active_days_prior_90d') }} as activity_ratio,
         was_closed or was_silent or was_drained as was_churned,
         coalesce(mean_balance_prior_90d <= 0 and mean_balance_90d > 0, false) as is_balance_from_nothing,
-        count_active_days_prior_90d = 0 and count_active_days_90d > 0 as is_activity_from_nothing
+        coalesce(count_active_days_prior_90d = 0 and count_active_days_90d > 0, false) as is_activity_from_nothing
     from states
 ),
 

@@ -27,9 +27,10 @@ final as (
         tiers.rule_version,
         tiers.tier_order,
         tiers.entry_bound,
-        min(tiers.entry_bound) over better_tiers as entry_below,
+        {# A window function loses the scale on PostgreSQL. #}
+        cast(min(tiers.entry_bound) over better_tiers as {{ money() }}) as entry_below,
         tiers.exit_bound,
-        min(tiers.exit_bound) over better_tiers as exit_below,
+        cast(min(tiers.exit_bound) over better_tiers as {{ money() }}) as exit_below,
         stability.promote_after_snapshots,
         stability.demote_after_snapshots,
         stability.grace_days,
