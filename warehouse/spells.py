@@ -18,8 +18,12 @@ def tier_schemes(columns: Iterable[str]) -> list[str]:
 def spells_sql(columns: Iterable[str]) -> str | None:
     """The select behind the view, for an archive of tiers with these columns; None when they hold no scheme.
 
-    One row per scheme, customer and spell in a tier: [started_on, ended_on), ended_on null while it holds;
-    count_days of a spell that holds go up to the newest standing snapshot, its day included.
+    One row per scheme, customer with an open account and spell in a tier: [started_on, ended_on), ended_on
+    null while it holds; count_days of a spell that holds go up to the newest standing snapshot, its day
+    included.
+
+    A spell ends at the first snapshot that shows no open account. Who opens one again begins a new spell,
+    with no tier before, at the first snapshot that shows it: since when a tier was shown counts closed days.
 
     A snapshot says since when its tier has been shown, so a start survives the snapshots that retention
     drops. It is believed within the time after the snapshot kept before it; where a later publication put a
@@ -40,7 +44,7 @@ def spells_sql(columns: Iterable[str]) -> str | None:
             select
                 pairs.scheme,
                 tiers.customer_id,
-                pairs.tier,
+                case when tiers.is_open then pairs.tier end as tier,
                 tiers.as_of_date,
                 standing.snapshot_before_on,
                 coalesce(pairs.since_on, tiers.as_of_date) as since_on
@@ -57,12 +61,14 @@ def spells_sql(columns: Iterable[str]) -> str | None:
                 lag(as_of_date) over (partition by customer_id, scheme order by as_of_date) as kept_on
             from snapshots
         ),
+        -- A start without a tier says that the account was closed: it ends a spell and is none.
         starts as (
             select
                 scheme,
                 customer_id,
                 tier,
                 case
+                    when tier is null or (kept_on is not null and kept_tier is null) then as_of_date
                     when kept_on is null or since_on > kept_on then least(since_on, as_of_date)
                     else as_of_date
                 end as started_on,
@@ -70,7 +76,7 @@ def spells_sql(columns: Iterable[str]) -> str | None:
             from followed
             where
                 kept_on is null
-                or kept_tier <> tier
+                or kept_tier is distinct from tier
                 or (since_on > kept_on and snapshot_before_on > kept_on)
         ),
         spells as (
@@ -91,4 +97,5 @@ def spells_sql(columns: Iterable[str]) -> str | None:
             started_on,
             ended_on
         from spells
+        where tier is not null
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
@@ -24,19 +24,23 @@ def on(number: int) -> dt.date:
     return FIRST + dt.timedelta(days=number - 1)
 
 
-def publish_tiers(wh: Warehouse, as_of_date: dt.date, key: str, **schemes: Shown) -> str:
-    """A day published whose tiers are `schemes`; the run id."""
+def publish_tiers(
+    wh: Warehouse, as_of_date: dt.date, key: str, *, closed: Collection[str] = (), **schemes: Shown
+) -> str:
+    """A day published whose tiers are `schemes`; the run id. Customers `closed` have no open account."""
     run_id = start_run(wh, kind="daily", as_of_date=as_of_date, key=key, source=SOURCE)
     plant_marts(wh, run_id, tuple(mart for mart in ARCHIVED_MARTS if mart != TIERS))
-    columns: dict[str, list[object]] = {"as_of_date": [], "customer_id": []}
+    columns: dict[str, list[object]] = {"as_of_date": [], "customer_id": [], "is_open": []}
     for customer in sorted({customer for tiers in schemes.values() for customer in tiers}):
         columns["as_of_date"].append(as_of_date)
         columns["customer_id"].append(customer)
+        columns["is_open"].append(customer not in closed)
         for scheme, tiers in schemes.items():
             tier, since_on = tiers.get(customer, (None, None))
             columns.setdefault(scheme, []).append(tier)
             columns.setdefault(f"{scheme}_since_on", []).append(since_on)
     types = {name: pa.date32() if name.endswith(("_on", "_date")) else pa.string() for name in columns}
+    types["is_open"] = pa.bool_()
     table = pa.table(columns, schema=pa.schema(types.items()))
     wh.create_table(f"{run_id}.{TIERS}", table.schema)
     wh.append(f"{run_id}.{TIERS}", table)
@@ -183,6 +187,31 @@ def test_a_start_survives_the_snapshots_that_retention_drops(settings: Settings)
             ("low", "low", on(20), None, 42),
         ]
         assert_without_gap_or_overlap(wh)
+
+
+def test_a_closed_account_ends_the_spell_and_who_returns_begins_a_new_one(settings: Settings) -> None:
+    """C1 closes with the tier unchanged and returns; C2 closes in the snapshot that shows another tier; C3 is
+    seen before the first account is opened; C4 never has one.
+    """
+    days = {
+        1: {"C1": ("mid", 1), "C2": ("high", 1), "C3": ("low", 1), "C4": ("low", 1)},
+        3: {"C1": ("mid", 1), "C2": ("low", 2), "C3": ("low", 1), "C4": ("low", 1)},
+        5: {"C1": ("mid", 1), "C2": ("low", 2), "C3": ("mid", 4), "C4": ("low", 1)},
+        8: {"C1": ("mid", 1), "C2": ("mid", 7), "C3": ("mid", 4), "C4": ("low", 1)},
+    }
+    closed = {1: ["C3", "C4"], 3: ["C1", "C2", "C3", "C4"], 5: ["C1", "C2", "C4"], 8: ["C2", "C4"]}
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        for day, shown in days.items():
+            tiers = {customer: (tier, on(since)) for customer, (tier, since) in shown.items()}
+            publish_tiers(wh, on(day), str(day), closed=closed[day], value_tier=tiers)
+        assert spells(wh, "customer_id = 'C1'") == [
+            ("mid", None, on(1), on(3), 2),
+            ("mid", None, on(8), None, 1),
+        ]
+        assert spells(wh, "customer_id = 'C2'") == [("high", None, on(1), on(3), 2)]
+        assert spells(wh, "customer_id = 'C3'") == [("mid", None, on(5), None, 4)]
+        assert spells(wh, "customer_id = 'C4'") == []
 
 
 def test_a_filter_on_the_customer_reaches_the_scan(postgres_settings: Settings) -> None:
