@@ -246,7 +246,8 @@ stated as (
         effective_policy.tier_order,
         effective_policy.action_en,
         effective_policy.action_zh,
-        effective_policy.rule_version,
+        {# What decided the tier, and what held it. #}
+        effective_policy.rule_version || ', ' || effective_policy.stability_version as rule_version,
         steps.earned_tier,
         steps.candidate_tier,
         case

@@ -40,6 +40,7 @@ states as (
         outcomes.mean_balance_base_amount,
         observations.silence_days,
         observations.drain_share,
+        observations.churn_version,
         customers.relationship_status = 'no_account' as is_prospect,
         customers.relationship_status = 'closed' or coalesce(outcomes.is_churned_at_end, false) as is_churned,
         coalesce(observations.counts_balance_drain and outcomes.is_balance_drain, false) as is_drained,
@@ -97,7 +98,7 @@ staged as (
     select
         signs.*,
         {{ lifecycle_stage('signs', 'lifecycle_policy') }} as lifecycle_stage,
-        lifecycle_policy.rule_version as rules_version,
+        lifecycle_policy.rule_version || ', ' || signs.churn_version as rules_version,
         lifecycle_policy.exploration_days,
         lifecycle_policy.growth_from_ratio,
         lifecycle_policy.decline_to_ratio,

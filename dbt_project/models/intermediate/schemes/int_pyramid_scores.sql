@@ -11,6 +11,11 @@ weights as (
     {{ score_weights('pyramid_tier', 'run_dates') }}
 ),
 
+{# The loyalty score is one of the ranked values. #}
+loyalty_weights as (
+    {{ score_weights('loyalty_class', 'run_dates') }}
+),
+
 potential_policy as (
     {{ policy_in_force(ref('policy_potential'), 'run_dates', ['policy.customer_kind']) }}
 ),
@@ -107,7 +112,9 @@ final as (
         ranked.customer_kind,
         ranked.relationship_status,
         ranked.currency_code,
-        weights.weights_version || ', ' || potential_policy.rule_version as rules_version,
+        weights.weights_version
+        || ', ' || loyalty_weights.weights_version
+        || ', ' || potential_policy.rule_version as rules_version,
         {{ weighted_score('pyramid_tier', 'ranked', 'weights') }} as metric_score,
         {%- for component in score_components('pyramid_tier') %}
             ranked.{{ component }}_score,
@@ -125,6 +132,10 @@ final as (
         on
             ranked.as_of_date = weights.as_of_date
             and ranked.customer_kind = weights.customer_kind
+    inner join loyalty_weights
+        on
+            ranked.as_of_date = loyalty_weights.as_of_date
+            and ranked.customer_kind = loyalty_weights.customer_kind
     inner join potential_policy
         on
             ranked.as_of_date = potential_policy.as_of_date

@@ -11,6 +11,10 @@ rules as (
     {{ policy_in_force(ref('policy_savings_grades'), 'run_dates', ['policy.customer_kind']) }}
 ),
 
+record_policy as (
+    {{ policy_in_force(ref('policy_loan_records'), 'run_dates', ['policy.customer_kind']) }}
+),
+
 figures as (
     select
         customers.customer_id,
@@ -62,7 +66,7 @@ final as (
         rules.savings_grade as raw_tier,
         rules.savings_grade as hold_tier,
         rules.precedence,
-        rules.rule_version as rules_version,
+        rules.rule_version || ', ' || record_policy.rule_version as rules_version,
         'rule ' || cast(rules.precedence as {{ dbt.type_string() }}) || ': '
         || case
             when
@@ -116,6 +120,10 @@ final as (
             figures.as_of_date = rules.as_of_date
             and figures.customer_kind = rules.customer_kind
             and first_rules.precedence = rules.precedence
+    inner join record_policy
+        on
+            figures.as_of_date = record_policy.as_of_date
+            and figures.customer_kind = record_policy.customer_kind
 )
 
 select * from final

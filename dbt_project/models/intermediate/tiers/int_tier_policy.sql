@@ -25,6 +25,7 @@ final as (
         tiers.action_en,
         tiers.action_zh,
         tiers.rule_version,
+        stability.rule_version as stability_version,
         tiers.tier_order,
         tiers.entry_bound,
         {# A window function loses the scale on PostgreSQL. #}
