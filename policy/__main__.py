@@ -64,7 +64,6 @@ def _parser() -> argparse.ArgumentParser:
     text = "fit frozen RFM cuts on a published day; prints rows for policy_rfm_cuts.csv"
     fitting = commands.add_parser("rfm-cuts", help=text, description=text)
     fitting.add_argument("--as-of", required=True, type=_date, metavar="DATE", help="a published day")
-    fitting.add_argument("--bins", type=int, choices=range(2, 6), default=5, help="scores (%(default)s)")
     fitting.add_argument(
         "--from", type=_date, metavar="DATE", dest="effective_from",
         help="effective_from of the rows (default: the day after the published one)",
@@ -127,7 +126,6 @@ def _rfm_cuts(options: argparse.Namespace) -> int:
             cuts = rfm_cuts.fit(
                 wh,
                 as_of=options.as_of,
-                bins=options.bins,
                 effective_from=options.effective_from or options.as_of + dt.timedelta(days=1),
                 rule_version=f"rfm_cuts_{options.as_of:%Y_%m_%d}",
             )

@@ -1,6 +1,6 @@
 """The words that policy rows may use, fixed by the definitions and by the models that read them."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 Scheme = Literal[
     "value_tier",
@@ -26,7 +26,7 @@ CHANNELS = ("branch", "atm", "pos", "mobile", "web", "phone", "system", "unknown
 CUSTOMER_KINDS: tuple[CustomerKind, ...] = ("personal", "small_business")
 APPETITES: tuple[Appetite, ...] = ("conservative", "steady", "balanced", "growth", "aggressive")
 
-# Tiers of each scheme, best first.
+# Tiers of each scheme, best first. Those of loyalty_class are the bank's own choice, and not listed here.
 TIERS: dict[Scheme, tuple[str, ...]] = {
     "value_tier": ("high", "mid", "low"),
     "asset_tier": ("high_net_worth", "affluent", "mass"),
@@ -34,7 +34,6 @@ TIERS: dict[Scheme, tuple[str, ...]] = {
     "savings_grade": ("excellent", "good", "ordinary", "risk"),
     "risk_appetite": ("aggressive", "growth", "balanced", "steady", "conservative", "unknown"),
     "lifecycle_stage": ("growth", "maturity", "reactivated", "exploration", "decline", "churned"),
-    "loyalty_class": ("platinum", "gold", "silver", "basic"),
     "rfm_segment": (
         "champions",
         "loyal",
@@ -50,7 +49,7 @@ TIERS: dict[Scheme, tuple[str, ...]] = {
         "inactive",
     ),
 }
-SCHEMES = tuple(TIERS)
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 
 # Schemes whose tiers are bands of one metric: an amount in the bank's currency, or a score of 0 to 100.
 AMOUNT_SCHEMES = ("value_tier", "asset_tier")

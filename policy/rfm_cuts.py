@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TextIO
 
-from policy.codes import CUSTOMER_KINDS
+from policy.codes import CUSTOMER_KINDS, HIGHEST_RFM_SCORE
 from policy.faults import PolicyError
 from warehouse import Warehouse
 
@@ -24,8 +24,8 @@ class Cuts:
     without_activity: list[str]
 
 
-def fit(wh: Warehouse, *, as_of: dt.date, bins: int, effective_from: dt.date, rule_version: str) -> Cuts:
-    """Cuts for the scores 2 to `bins`, per kind of customer, from the snapshot that stands for `as_of`.
+def fit(wh: Warehouse, *, as_of: dt.date, effective_from: dt.date, rule_version: str) -> Cuts:
+    """Cuts for the scores 2 to 5, per kind of customer, from the snapshot that stands for `as_of`.
 
     Raises PolicyError when no snapshot of that day stands.
     """
@@ -49,7 +49,7 @@ def fit(wh: Warehouse, *, as_of: dt.date, bins: int, effective_from: dt.date, ru
             if not counts:
                 found.without_activity.append(kind)
                 break
-            cuts = quantile_cuts([(row["value"], row["customers"]) for row in counts], bins)
+            cuts = quantile_cuts([(row["value"], row["customers"]) for row in counts], HIGHEST_RFM_SCORE)
             for score, value in cuts.items():
                 edge = f"{Decimal(value):.2f}"
                 found.rows.append(

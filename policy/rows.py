@@ -73,8 +73,8 @@ class Stability(KindPolicy):
 class Weight(KindPolicy):
     scheme: Literal["pyramid_tier", "loyalty_class"]
     component: Code
-    weight: Share
-    full_at: Annotated[Number, Field(gt=0)] | None
+    weight: Annotated[Share, Field(decimal_places=4)]
+    full_at: Annotated[Amount, Field(gt=0)] | None
 
 
 class Potential(KindPolicy):
@@ -118,7 +118,8 @@ class Lifecycle(KindPolicy):
 
 class Rfm(KindPolicy):
     rfm_mode: Literal["quantile", "frozen", "fixed"]
-    count_bins: Annotated[Whole, Field(ge=2, le=HIGHEST_RFM_SCORE)]
+    # Scores are 1 to 5: the models and the tests of the cuts and of the map know no other number of bins.
+    count_bins: Annotated[Whole, Field(ge=HIGHEST_RFM_SCORE, le=HIGHEST_RFM_SCORE)]
 
 
 class RfmCut(KindPolicy):

@@ -60,9 +60,7 @@ SEEDS: dict[str, Seed] = {
     "policy_service_costs": Seed(rows.ServiceCost, (*_KIND, "channel", _DAY), _KIND, (value.every_channel,)),
     "policy_credit_losses": Seed(rows.CreditLoss, (*_KIND, "from_days", _DAY), _KIND, (value.losses_rise,)),
     # A bank may have no plan.
-    "policy_tier_plan": Seed(
-        rows.TierPlan, (*_SCHEME, "tier", _DAY), rules=(value.plan_is_of_tiers,), is_complete=False
-    ),
+    "policy_tier_plan": Seed(rows.TierPlan, (*_SCHEME, "tier", _DAY), is_complete=False),
 }
 
 # Rules that look at several seeds at once, by the seeds that they need.
@@ -70,4 +68,5 @@ ACROSS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[tuple[str, rows.Find
     (("policy_rfm", "policy_rfm_segments"), across.every_cell_has_one_segment),
     (("policy_rfm", "policy_rfm_cuts"), across.cuts_for_every_score),
     (("policy_kpis", "policy_kpi_targets"), across.targets_are_of_indicators),
+    (("policy_tiers", "policy_tier_plan"), across.plan_is_of_tiers),
 )

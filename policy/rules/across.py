@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
 
-from policy.rows import Finding, KindPolicy, Kpi, KpiTarget, Rfm, RfmCut, RfmSegment
+from policy.rows import Finding, KindPolicy, Kpi, KpiTarget, Rfm, RfmCut, RfmSegment, Tier, TierPlan
 
 _Row = TypeVar("_Row", bound=KindPolicy)
 
@@ -57,12 +57,6 @@ def cuts_for_every_score(policies: Sequence[Rfm], cuts: Sequence[RfmCut]) -> Ite
 
 
 def _rise(policy: Rfm, cuts: Sequence[RfmCut]) -> Iterator[Finding]:
-    for row in cuts:
-        if row.score > policy.count_bins:
-            yield (
-                row,
-                f"score {row.score} is above the {policy.count_bins} bins of policy_rfm.csv: remove the row",
-            )
     for lower, higher in pairwise(cuts):
         step = _edge(higher) - _edge(lower)
         if step < 0 or (step == 0 and policy.rfm_mode == "fixed"):
@@ -87,6 +81,20 @@ def targets_are_of_indicators(
                 "policy_kpi_targets",
                 (row, f"target_value {row.target_value} of a share is above 1: 90 % is 0.90"),
             )
+
+
+def plan_is_of_tiers(tiers: Sequence[Tier], plan: Sequence[TierPlan]) -> Iterator[tuple[str, Finding]]:
+    """The plan names tiers that its scheme has in some version, and `all` only where the scheme is `all`."""
+    for row in plan:
+        known = ["all"] if row.scheme == "all" else _tiers_of(tiers, row)
+        if row.tier not in known:
+            message = f"scheme {row.scheme} has no tier {row.tier!r}: write {', '.join(known)}"
+            yield "policy_tier_plan", (row, message)
+
+
+def _tiers_of(tiers: Sequence[Tier], plan: TierPlan) -> list[str]:
+    named = (plan.policy_set, plan.scheme)
+    return list(dict.fromkeys(row.tier for row in tiers if (row.policy_set, row.scheme) == named))
 
 
 def _cell(r: int, fm: int) -> str:

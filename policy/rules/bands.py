@@ -20,20 +20,40 @@ HIGHEST_SCORE = 100
 def tiers_are_the_schemes(rows: Sequence[Tier]) -> Iterator[Finding]:
     """Each tier of the scheme has one row at its place, with labels of its own."""
     scheme = rows[0].scheme
-    tiers = TIERS[scheme]
+    if scheme in TIERS:
+        yield from _fixed(rows, TIERS[scheme])
+    else:
+        yield from _own(rows)
+    for row in rows:
+        for column in ("tier_en", "tier_zh"):
+            label = getattr(row, column)
+            if next(other for other in rows if getattr(other, column) == label) is not row:
+                yield row, f"{column} {label!r} is the label of two tiers: give each its own"
+
+
+def _fixed(rows: Sequence[Tier], tiers: tuple[str, ...]) -> Iterator[Finding]:
+    """The tiers that the definitions name, in their order."""
+    scheme = rows[0].scheme
     best_first = ", ".join(f"{tier} {place}" for place, tier in enumerate(tiers, 1))
     for row in rows:
         if row.tier not in tiers:
             yield row, f"{scheme} has no tier {row.tier!r}: its tiers are {', '.join(tiers)}"
         elif row.tier_order != tiers.index(row.tier) + 1:
             yield row, f"tier_order is {row.tier_order}: the tiers from best to worst are {best_first}"
-        for column in ("tier_en", "tier_zh"):
-            label = getattr(row, column)
-            if next(other for other in rows if getattr(other, column) == label) is not row:
-                yield row, f"{column} {label!r} is the label of two tiers: give each its own"
     for tier in tiers:
         if tier not in {row.tier for row in rows}:
             yield rows[0], f"the version has no row of tier {tier!r}: a scheme gives every customer a tier"
+
+
+def _own(rows: Sequence[Tier]) -> Iterator[Finding]:
+    """Tiers of the bank's own choosing: their places are 1 to n."""
+    places = [row.tier_order for row in rows]
+    for row in rows:
+        if row.tier_order > len(rows) or places.count(row.tier_order) > 1:
+            yield (
+                row,
+                f"tier_order is {row.tier_order}: number the version's tiers 1 to {len(rows)}, 1 is best",
+            )
 
 
 def bounds(rows: Sequence[Tier]) -> Iterator[Finding]:

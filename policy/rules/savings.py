@@ -8,7 +8,7 @@ _MINIMA = ("min_deposit_amount", "min_term_months", "min_spending_amount")
 
 
 def decide_once(rows: Sequence[SavingsRule]) -> Iterator[Finding]:
-    """Precedences are 1 to n, the last rule takes the rest, and every rule can decide for somebody."""
+    """Precedences are 1 to n, a poor loan record decides first, the last takes the rest, none is hidden."""
     for row in rows:
         if row.precedence > len(rows):
             yield (
@@ -21,6 +21,13 @@ def decide_once(rows: Sequence[SavingsRule]) -> Iterator[Finding]:
             ordered[-1],
             "the last rule has a condition: leave all empty, so that every customer gets a grade",
         )
+    first = ordered[0]
+    if (first.loan_record, first.savings_grade) != ("poor", "risk") or _has_minimum(first):
+        yield (
+            first,
+            "a poor loan record decides first: rule 1 has loan_record poor and no other condition, and gives "
+            "savings_grade risk",
+        )
     for place, row in enumerate(ordered):
         hiding = next((earlier for earlier in ordered[:place] if _takes_all_of(earlier, row)), None)
         if hiding is not None:
@@ -31,7 +38,11 @@ def decide_once(rows: Sequence[SavingsRule]) -> Iterator[Finding]:
 
 
 def _is_free(row: SavingsRule) -> bool:
-    return row.loan_record is None and all(getattr(row, column) is None for column in _MINIMA)
+    return row.loan_record is None and not _has_minimum(row)
+
+
+def _has_minimum(row: SavingsRule) -> bool:
+    return any(getattr(row, column) is not None for column in _MINIMA)
 
 
 def _takes_all_of(earlier: SavingsRule, later: SavingsRule) -> bool:

@@ -1,10 +1,10 @@
-"""What a customer is worth: margins, costs to serve, credit losses; and the plan beside the tiers."""
+"""What a customer is worth: margins, costs to serve, credit losses."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from policy.codes import CHANNELS, EARNING_FAMILIES, TIERS
-from policy.rows import CreditLoss, Finding, Margin, ServiceCost, TierPlan
+from policy.codes import CHANNELS, EARNING_FAMILIES
+from policy.rows import CreditLoss, Finding, Margin, ServiceCost
 
 
 def every_family(rows: Sequence[Margin]) -> Iterator[Finding]:
@@ -36,11 +36,3 @@ def losses_rise(rows: Sequence[CreditLoss]) -> Iterator[Finding]:
         if later.pd_annual < sooner.pd_annual:
             place = f"of {sooner.from_days} days (line {sooner.line})"
             yield later, f"pd_annual {later.pd_annual} is below {sooner.pd_annual} {place}: it never falls"
-
-
-def plan_is_of_tiers(rows: Sequence[TierPlan]) -> Iterator[Finding]:
-    """The plan names tiers of its scheme, and `all` only where the scheme is `all`."""
-    for row in rows:
-        tiers = ("all",) if row.scheme == "all" else TIERS[row.scheme]
-        if row.tier not in tiers:
-            yield row, f"scheme {row.scheme} has no tier {row.tier!r}: write {', '.join(tiers)}"

@@ -171,7 +171,7 @@ def test_frozen_cuts_give_the_scores_of_the_day_they_were_fitted_on(bank: Any, p
     """And the policy of the day asked for holds: a cut of 2027 does not yet."""
     raise_the_high_cut(project)
     with open_warehouse(bank.settings) as wh:
-        cuts = rfm_cuts.fit(wh, as_of=LAST, bins=5, effective_from=LAST, rule_version="fitted")
+        cuts = rfm_cuts.fit(wh, as_of=LAST, effective_from=LAST, rule_version="fitted")
         snapshot = newest_snapshot(wh)
     assert cuts.without_activity == []
     assert len(cuts.rows) == 2 * 3 * 4

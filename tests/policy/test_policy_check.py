@@ -1,17 +1,20 @@
 """Each way in which a policy can be unsound, planted in the real seeds, is refused and names its row."""
 
+import re
 import resource
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from policy.check import check
 from policy.rows import Tier
@@ -268,6 +271,21 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "cny, value_tier, personal, low",
         "tier_order is 1",
     ),
+    "a loyalty class without a place of its own": (
+        change("policy_tiers", {**HIGH, "scheme": "loyalty_class", "tier": "gold"}, tier_order="3"),
+        "cny, loyalty_class, personal, silver",
+        "tier_order is 3: number the version's tiers 1 to 4",
+    ),
+    "a gap between loyalty classes": (
+        change("policy_tiers", {**HIGH, "scheme": "loyalty_class", "tier": "basic"}, tier_order="5"),
+        "cny, loyalty_class, personal, basic",
+        "tier_order is 5: number the version's tiers 1 to 4",
+    ),
+    "a label of two loyalty classes": (
+        change("policy_tiers", {**HIGH, "scheme": "loyalty_class", "tier": "gold"}, tier_en="Silver"),
+        "cny, loyalty_class, personal, silver",
+        "label of two tiers",
+    ),
     "a tier that is missing": (
         drop("policy_tiers", LOW),
         "cny, value_tier, personal, high",
@@ -290,9 +308,9 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "promote_after_snapshots is 0: write at least 1",
     ),
     "weights that do not add up": (
-        change("policy_tier_weights", {**WEIGHT, "component": "tenure"}, weight="0.250001"),
+        change("policy_tier_weights", {**WEIGHT, "component": "tenure"}, weight="0.2501"),
         "cny, loyalty_class, personal",
-        "add up to 1.000001 and not to 1",
+        "add up to 1.0001 and not to 1",
     ),
     "a negative weight": (
         change("policy_tier_weights", {**WEIGHT, "component": "tenure"}, weight="-0.25"),
@@ -331,6 +349,21 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         change("policy_savings_grades", {**CNY_PERSON, "precedence": "1"}, loan_record=""),
         "cny, personal, 2",
         "can never decide: rule 1",
+    ),
+    "a poor loan record that is graded well": (
+        change("policy_savings_grades", {**CNY_PERSON, "precedence": "1"}, savings_grade="good"),
+        "cny, personal, 1",
+        "a poor loan record decides first",
+    ),
+    "a poor loan record that needs more to decide": (
+        change("policy_savings_grades", {**CNY_PERSON, "precedence": "1"}, min_deposit_amount="5.00"),
+        "cny, personal, 1",
+        "a poor loan record decides first",
+    ),
+    "another loan record that decides first": (
+        change("policy_savings_grades", {**CNY_PERSON, "precedence": "1"}, loan_record="none"),
+        "cny, personal, 1",
+        "a poor loan record decides first",
     ),
     "a gap in the precedence": (
         change("policy_savings_grades", LAST_GRADE, precedence="9"),
@@ -392,6 +425,11 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         change("policy_rfm", CNY_PERSON, count_bins="6"),
         "policy_rfm.csv:2: cny, personal",
         "count_bins is 6: write at most 5",
+    ),
+    "fewer bins than there are scores": (
+        change("policy_rfm", CNY_PERSON, count_bins="4"),
+        "policy_rfm.csv:2: cny, personal",
+        "count_bins is 4: write at least 5",
     ),
     "frozen without cuts": (
         lambda seeds: [
@@ -532,6 +570,13 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "cny, personal, 30",
         "it never falls",
     ),
+    "a plan of an unknown loyalty class": (
+        add_like(
+            "policy_tier_plan", {"scheme": "value_tier", "tier": "mid"}, scheme="loyalty_class", tier="jade"
+        ),
+        "cny, loyalty_class, personal, jade",
+        "no tier 'jade': write platinum, gold, silver, basic",
+    ),
     "a plan of an unknown tier": (
         change("policy_tier_plan", {"scheme": "value_tier", "tier": "mid"}, tier="middle"),
         "cny, value_tier, personal, middle",
@@ -584,18 +629,65 @@ def test_a_later_version_may_stand_beside_the_first(seeds: Any) -> None:
     assert check(seeds.folder) == []
 
 
-def test_a_map_is_held_against_the_bins_of_its_own_day(seeds: Any) -> None:
-    """Four bins from 2027 on leave row 5 of the old map unused, and a map of 2027 need not have it."""
+def test_each_version_of_a_map_covers_every_cell(seeds: Any) -> None:
+    """The cells of the older map do not fill the gap of a newer one."""
     later = {"effective_from": "2027-01-01"}
-    seeds.add_like("policy_rfm", CNY_PERSON, {**later, "count_bins": "4", "rule_version": "four"})
+    seeds.add_like("policy_rfm_segments", CNY_PERSON, {**later, "rule_version": "map_of_2027"})
     assert check(seeds.folder) == []
-    seeds.add_like("policy_rfm_segments", CNY_PERSON, {**later, "rule_version": "map_of_four"})
     seeds.drop("policy_rfm_segments", {**CNY_PERSON, **later, "r_from": "5", "segment": "champions"})
+    faults = check(seeds.folder)
+    assert len(faults) == 2
+    assert all("2027-01-01" in fault.row and "in no segment" in fault.message for fault in faults)
+
+
+def test_a_bank_may_have_five_loyalty_classes(seeds: Any) -> None:
+    """Definitions leave the classes to the policy: a row, and the order of those after it."""
+    version = {"policy_set": "cny", "scheme": "loyalty_class", "customer_kind": "personal"}
+    later = {"effective_from": "2027-01-01", "rule_version": "loyalty_class_2027_01"}
+    seeds.add_like("policy_tiers", version, later)
+    for tier, order in (("platinum", "2"), ("gold", "3"), ("silver", "4"), ("basic", "5")):
+        seeds.change("policy_tiers", {**version, **later, "tier": tier}, {"tier_order": order})
+    diamond = {"tier": "diamond", "tier_order": "1", "tier_en": "Diamond", "tier_zh": "钻石"}
+    diamond |= {"entry_bound": "90.00", "exit_bound": "85.00"}
+    seeds.add_like("policy_tiers", {**version, **later, "tier": "platinum"}, diamond)
     assert check(seeds.folder) == []
-    seeds.drop("policy_rfm", {**CNY_PERSON, **later})
-    assert [fault.row for fault in check(seeds.folder)] == [
-        "cny, personal, champions, 4, 4, 5, 5, 2027-01-01"
-    ] * 2
+
+
+def seed_columns() -> Iterator[tuple[str, str, int, int]]:
+    """Seed, column, digits and decimal places of every number with a fixed point in the warehouse."""
+    declared = yaml.safe_load((ROOT / "dbt_project/seeds/_seeds.yml").read_text(encoding="utf-8"))
+    for seed in declared["seeds"]:
+        for name, kind in seed.get("config", {}).get("column_types", {}).items():
+            if found := re.fullmatch(r"numeric\((\d+),(\d+)\)", kind):
+                yield seed["name"], name, int(found[1]), int(found[2])
+
+
+def test_every_number_fits_its_column_in_the_warehouse(seeds: Any) -> None:
+    """What is accepted is loaded as it stands: nothing is rounded, nothing too large for the engine."""
+    tried: set[tuple[str, str]] = set()
+    for seed, name, digits, places in seed_columns():
+        row = next((row for row in seeds.read(seed) if row[name]), None) or seeds.read(seed)[0]
+        # Near what is written, so that only the form of the number can be wrong with it.
+        near = row[name] or "1"
+        for cell, is_refused in (
+            (f"{Decimal(near):.{places}f}", False),
+            (f"{Decimal(near):.{places}f}1", True),
+            ("1" + "0" * (digits - places), True),
+        ):
+            cells = {column: value or None for column, value in row.items()}
+            try:
+                SEEDS[seed].row.model_validate({**cells, name: cell, "line": 2})
+                faults = []
+            except ValidationError as error:
+                faults = [fault["loc"][0] for fault in error.errors()]
+            assert (name in faults) == is_refused, f"{seed}.{name}: {cell} {faults}"
+        tried.add((seed, name))
+    assert tried == {
+        (seed, name)
+        for seed, declared in SEEDS.items()
+        for name, kind in get_type_hints(declared.row).items()
+        if kind is Decimal or Decimal in get_args(kind)
+    }
 
 
 def test_the_command_says_all_faults_and_exits_with_2(seeds: Any) -> None:
