@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from policy.codes import MARTS
+
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC_MARTS = {
     "dim_customers",
@@ -97,6 +99,41 @@ def test_every_key_is_tested(manifest: dict[str, Any], models: dict[str, dict[st
     expected = {name for name, node in models.items() if layer(node) in {"core", "marts"}}
     assert len(expected) >= len(PUBLIC_MARTS)
     assert expected <= tested
+
+
+def test_a_what_if_tries_every_policy_of_a_tier(manifest: dict[str, Any], tmp_path: Path) -> None:
+    """From its first reader to the mart, each model that carries a policy to a tier is built anew.
+
+    One left out would be read from the published run, and the change would move nobody. Churn windows are
+    not tried: they change facts and labels.
+    """
+    listed = subprocess.run(
+        [
+            Path(sys.executable).with_name("dbt"), "--quiet", "ls", "--selector", "what_if",
+            "--resource-type", "model", "--output", "name", "--target", "duckdb",
+            "--project-dir", ROOT / "dbt_project", "--profiles-dir", ROOT / "dbt_project",
+            "--target-path", tmp_path, "--log-path", tmp_path,
+        ],
+        check=True, cwd=ROOT, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    marts = {f"model.keepwell.{mart}" for mart, _ in MARTS.values()}
+    made_of = closure(marts, manifest["parent_map"]) | marts
+    policies = {node for node in made_of if node.startswith("seed.")} - {"seed.keepwell.policy_churn"}
+    assert len(policies) > 10
+    carried = made_of & closure(policies, manifest["child_map"])
+    assert marts <= carried
+    assert {node.split(".")[-1] for node in carried} <= set(listed)
+
+
+def closure(nodes: set[str], neighbours: dict[str, list[str]]) -> set[str]:
+    """All that is reached from the nodes, themselves left out."""
+    found: set[str] = set()
+    ahead = list(nodes)
+    while ahead:
+        new = set(neighbours[ahead.pop()]) - found
+        found |= new
+        ahead.extend(new)
+    return found
 
 
 def test_public_marts_have_contracts_and_describe_every_column(models: dict[str, dict[str, Any]]) -> None:
