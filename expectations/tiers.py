@@ -74,23 +74,17 @@ def assets(wh: Warehouse, run: Run, day: datetime.date) -> list[Asset]:
 
 def snapshot_before(wh: Warehouse, run: Run, day: datetime.date) -> tuple[str, datetime.date] | None:
     """Run and date of the newest standing snapshot with tiers before `day`, None when there is none."""
-    if not wh.exists(f"archive.{TIERS}"):
-        return None
     rows = wh.query(
-        f"""
-        select run_id, as_of_date
+        """
+        select snapshots.run_id, snapshots.as_of_date
         from ops.standing_snapshots as snapshots
-        where
-            as_of_date < $1
-            and run_id <> $2
-            and exists (
-                select 1 from archive.{TIERS} as tiers
-                where tiers.run_id = snapshots.run_id and tiers.as_of_date = snapshots.as_of_date
-            )
-        order by as_of_date desc
+        inner join ops.archived_days as archived
+            on snapshots.run_id = archived.run_id and snapshots.as_of_date = archived.as_of_date
+        where archived.mart = $1 and snapshots.as_of_date < $2 and snapshots.run_id <> $3
+        order by snapshots.as_of_date desc
         limit 1
         """,
-        [day, run.run_id],
+        [TIERS, day, run.run_id],
     ).to_pylist()
     return (rows[0]["run_id"], rows[0]["as_of_date"]) if rows else None
 

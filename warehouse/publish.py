@@ -244,6 +244,12 @@ def _archive(wh: Warehouse, run_id: str, mart: str) -> None:
     wh.execute(
         f"insert into archive.{mart} (run_id, {names}) select '{run_id}', {names} from {run_id}.{mart}"
     )
+    # Which days an archive holds is asked every day, and the archive is long.
+    wh.execute("delete from ops.archived_days where mart = $1 and run_id = $2", [mart, run_id])
+    wh.execute(
+        "insert into ops.archived_days (mart, as_of_date, run_id)"
+        f" select distinct '{mart}', as_of_date, '{run_id}' from {run_id}.{mart}"
+    )
 
 
 def _fit_archive(wh: Warehouse, run_id: str, mart: str, columns: Mapping[str, str]) -> None:

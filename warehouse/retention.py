@@ -36,10 +36,12 @@ def retain(wh: Warehouse, *, kept_runs: int = KEPT_RUNS, kept_days: int = KEPT_D
             wh.execute(f"drop schema {run_id} cascade")
             wh.execute("update ops.runs set status = 'dropped' where run_id = $1", [run_id])
         dates = _dates_to_drop(wh, kept_days)
-        for mart in ARCHIVED_MARTS:
-            if dates and wh.exists(f"archive.{mart}"):
-                listed = ", ".join(f"date '{date}'" for date in dates)
-                wh.execute(f"delete from archive.{mart} where as_of_date in ({listed})")
+        if dates:
+            listed = ", ".join(f"date '{date}'" for date in dates)
+            for mart in ARCHIVED_MARTS:
+                if wh.exists(f"archive.{mart}"):
+                    wh.execute(f"delete from archive.{mart} where as_of_date in ({listed})")
+            wh.execute(f"delete from ops.archived_days where as_of_date in ({listed})")
     return Dropped(run_ids=run_ids, dates=dates)
 
 
@@ -73,10 +75,11 @@ def _runs_to_drop(wh: Warehouse, kept_runs: int) -> list[str]:
 
 
 def _dates_to_drop(wh: Warehouse, kept_days: int) -> list[dt.date]:
-    dates = wh.query("select as_of_date from ops.standing_snapshots order by as_of_date")[
-        "as_of_date"
-    ].to_pylist()
-    if not dates:
+    newest = wh.query("select max(as_of_date) as day from ops.standing_snapshots")["day"][0].as_py()
+    if newest is None:
         return []
-    oldest_kept = dates[-1] - dt.timedelta(days=kept_days)
-    return [date for date in dates if date < oldest_kept and not is_month_end(date)]
+    archived = wh.query(
+        "select distinct as_of_date from ops.archived_days where as_of_date < $1 order by as_of_date",
+        [newest - dt.timedelta(days=kept_days)],
+    )
+    return [date for date in archived["as_of_date"].to_pylist() if not is_month_end(date)]

@@ -77,6 +77,11 @@ OPS_TABLES: dict[str, str] = {
         published_at timestamp not null,
         withdrawn_at timestamp,
         note varchar""",
+    "ops.archived_days": """
+        mart varchar not null,
+        as_of_date date not null,
+        run_id varchar not null,
+        primary key (mart, as_of_date, run_id)""",
     "ops.test_results": """
         run_id varchar not null,
         as_of_date date,
@@ -146,10 +151,25 @@ def init(wh: Warehouse) -> None:
             wh.execute(f"create table if not exists {name} ({columns})")
         # For warehouses that were made before runs kept it.
         wh.execute("alter table ops.runs add column if not exists newest_batch_no integer")
+        _note_archived_days(wh)
         wh.replace_views({"ops.standing_snapshots": STANDING_SNAPSHOTS, "ops.covering_runs": COVERING_RUNS})
+
+
+def _note_archived_days(wh: Warehouse) -> None:
+    """For warehouses that archived days before they were noted; nothing to do once one is."""
+    if wh.query("select 1 as one from ops.archived_days limit 1").num_rows:
+        return
+    archived = wh.query(
+        "select table_name as mart from information_schema.tables where table_schema = 'archive'"
+    )
+    for mart in archived["mart"].to_pylist():
+        wh.execute(
+            "insert into ops.archived_days (mart, as_of_date, run_id)"
+            f" select distinct '{mart}', as_of_date, run_id from archive.{mart}"
+        )
 
 
 def ensure(wh: Warehouse) -> None:
     """`init` unless it was done; costs one small query when it was."""
-    if not wh.exists("ops.covering_runs"):
+    if not wh.exists("ops.archived_days"):
         init(wh)

@@ -17,17 +17,6 @@
     cast(cast({{ day }} + 1 - {{ months }} * interval '1 month' as date) - 1 as date)
 {%- endmacro %}
 
-{#- The published snapshots of a mart, or none where there are none yet. A unit test has the rows it gives and no history. -#}
-{% macro published(mart) -%}
-    {%- if model.resource_type != 'unit_test' -%}
-        {%- set history = source('history', mart) -%}
-        {%- if execute and load_relation(history) -%}
-            {{ return(history) }}
-        {%- endif -%}
-    {%- endif -%}
-    {{ return(none) }}
-{%- endmacro %}
-
 {#- Rows of a customer mart on the days of this run, and on the earlier days that int_tier_base_dates compares them with for
     `periods`: its columns `day_columns`. Those stand in the text, so that the archive is read for them and not through. -#}
 {% macro rows_then_and_now(mart, columns, periods, day_columns=['from_date']) -%}

@@ -12,18 +12,6 @@
     }) }}
 {%- endmacro %}
 
-{#- The standing history of a mart, or nothing where none was published with this column yet. -#}
-{% macro standing_history(mart, column) -%}
-    {%- set history = source('history', mart) -%}
-    {%- if execute -%}
-        {%- set found = load_relation(history) -%}
-        {%- if found and column in adapter.get_columns_in_relation(found) | map(attribute='name') -%}
-            {{ return(history) }}
-        {%- endif -%}
-    {%- endif -%}
-    {{ return(none) }}
-{%- endmacro %}
-
 {#- From the tiers of a scheme as measured to its tiers as they hold, by hysteresis, dwell, grace and overrides.
 
     Stands behind a CTE `measured` in a `with recursive`: customer_id, customer_kind, as_of_date, raw_tier (what the metric
@@ -157,7 +145,6 @@ steps as (
             select
                 *,
                 case
-                    {# The earned tier is not in the policy any more: begin again. #}
                     when earned_order is null then true
                     when direction = 1 then next_pending_snapshots >= promote_after_snapshots
                     when direction = -1
@@ -186,51 +173,68 @@ steps as (
                     end as next_pending_since_on
                 from (
                     select
-                        steps.customer_id,
-                        ranked.override_tier,
-                        steps.effective_tier as last_effective_tier,
-                        steps.earned_tier,
+                        *,
+                        {# Only what all pending snapshots ask for: of two ways down the shorter, of two ways up too. #}
                         case
-                            when ranked.hold_order > earned_policy.tier_order then ranked.hold_tier
-                            when ranked.raw_order >= earned_policy.tier_order then steps.earned_tier
-                            else ranked.raw_tier
-                        end as candidate_tier,
-                        case
-                            when ranked.hold_order > earned_policy.tier_order then -1
-                            when ranked.raw_order < earned_policy.tier_order then 1
-                            else 0
-                        end as direction,
-                        case
-                            when steps.pending_since_on is null then 0
-                            when candidate_policy.tier_order > earned_policy.tier_order then -1
-                            when candidate_policy.tier_order < earned_policy.tier_order then 1
-                            else 0
-                        end as last_direction,
-                        earned_policy.tier_order as earned_order,
-                        steps.count_pending_snapshots,
-                        ranked.promote_after_snapshots,
-                        ranked.demote_after_snapshots,
-                        ranked.grace_days,
-                        ranked.dwell_days,
-                        ranked.as_of_date,
-                        steps.held_since_on,
-                        steps.earned_since_on,
-                        steps.pending_since_on
-                    from steps
-                    inner join ranked
-                        on
-                            steps.customer_id = ranked.customer_id
-                            and steps.as_of_date = ranked.previous_on
-                    left join policy as earned_policy
-                        on
-                            ranked.as_of_date = earned_policy.as_of_date
-                            and ranked.customer_kind = earned_policy.customer_kind
-                            and steps.earned_tier = earned_policy.tier
-                    left join policy as candidate_policy
-                        on
-                            ranked.as_of_date = candidate_policy.as_of_date
-                            and ranked.customer_kind = candidate_policy.customer_kind
-                            and steps.candidate_tier = candidate_policy.tier
+                            when direction = 0 then earned_tier
+                            when direction = last_direction and direction = -1 and last_order < hold_order
+                                then last_candidate_tier
+                            when direction = last_direction and direction = 1 and last_order > raw_order
+                                then last_candidate_tier
+                            when direction = -1 then hold_tier
+                            else raw_tier
+                        end as candidate_tier
+                    from (
+                        select
+                            steps.customer_id,
+                            ranked.override_tier,
+                            steps.effective_tier as last_effective_tier,
+                            steps.earned_tier,
+                            steps.candidate_tier as last_candidate_tier,
+                            ranked.raw_tier,
+                            ranked.hold_tier,
+                            ranked.raw_order,
+                            ranked.hold_order,
+                            earned_policy.tier_order as earned_order,
+                            candidate_policy.tier_order as last_order,
+                            case
+                                {# The earned tier is not in the policy any more: begin again with the raw tier. #}
+                                when earned_policy.tier_order is null then 1
+                                when ranked.hold_order > earned_policy.tier_order then -1
+                                when ranked.raw_order < earned_policy.tier_order then 1
+                                else 0
+                            end as direction,
+                            case
+                                when steps.pending_since_on is null then 0
+                                when candidate_policy.tier_order > earned_policy.tier_order then -1
+                                when candidate_policy.tier_order < earned_policy.tier_order then 1
+                                else 0
+                            end as last_direction,
+                            steps.count_pending_snapshots,
+                            ranked.promote_after_snapshots,
+                            ranked.demote_after_snapshots,
+                            ranked.grace_days,
+                            ranked.dwell_days,
+                            ranked.as_of_date,
+                            steps.held_since_on,
+                            steps.earned_since_on,
+                            steps.pending_since_on
+                        from steps
+                        inner join ranked
+                            on
+                                steps.customer_id = ranked.customer_id
+                                and steps.as_of_date = ranked.previous_on
+                        left join policy as earned_policy
+                            on
+                                ranked.as_of_date = earned_policy.as_of_date
+                                and ranked.customer_kind = earned_policy.customer_kind
+                                and steps.earned_tier = earned_policy.tier
+                        left join policy as candidate_policy
+                            on
+                                ranked.as_of_date = candidate_policy.as_of_date
+                                and ranked.customer_kind = candidate_policy.customer_kind
+                                and steps.candidate_tier = candidate_policy.tier
+                    ) as directed
                 ) as moved
             ) as pending
         ) as judged

@@ -1,7 +1,6 @@
 {# The snapshot that each period of a date is measured from: the newest on or before the day that lies the period back, less
     than a month older than that; without one the period has no row. `earlier_date` lies another period back, by the same
     rule. #}
-{%- set history = published('fct_customer_tiers') -%}
 with
 
 run_dates as (
@@ -10,28 +9,7 @@ run_dates as (
 ),
 
 snapshots as (
-    select as_of_date
-    from run_dates
-
-    {%- if history %}
-
-        union
-
-        {# A day may have been published before there were tiers. Asked day by day, as PostgreSQL has an index for. #}
-        select standing.as_of_date
-        from (
-            select
-                snapshots.as_of_date,
-                (
-                    select true
-                    from {{ history }} as tiers
-                    where tiers.as_of_date = snapshots.as_of_date
-                    limit 1
-                ) as has_tiers
-            from {{ source('ops', 'standing_snapshots') }} as snapshots
-        ) as standing
-        where standing.has_tiers
-    {%- endif %}
+    select * from {{ ref('int_tier_snapshots') }}
 ),
 
 targets as (

@@ -15,7 +15,7 @@
 {%- endif -%}
 
 {%- for scheme, (mart, tier) in tier_schemes().items() %}
-    {%- set history = standing_history(mart, 'earned_tier') %}
+    {%- set history = published(mart, 'earned_tier') %}
     {%- if days and history %}
         select
             customer_id,

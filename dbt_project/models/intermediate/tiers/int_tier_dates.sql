@@ -7,22 +7,12 @@ run_dates as (
     where run_kind != 'training'
 ),
 
-snapshots as (
-    select as_of_date
-    from run_dates
-
-    union
-
-    select as_of_date
-    from {{ source('ops', 'standing_snapshots') }}
-),
-
 final as (
     select
         run_dates.as_of_date,
         max(snapshots.as_of_date) as previous_on
     from run_dates
-    left join snapshots on run_dates.as_of_date > snapshots.as_of_date
+    left join {{ ref('int_tier_snapshots') }} as snapshots on run_dates.as_of_date > snapshots.as_of_date
     group by run_dates.as_of_date
 )
 

@@ -32,7 +32,8 @@ ranked as (
                 override_versions.batch_no desc,
                 policy.tier_order asc,
                 override_versions.author asc,
-                override_versions.reason asc
+                override_versions.reason asc,
+                override_versions.expires_on desc
         ) as recency_rank
     from override_versions
     inner join {{ ref('int_customers_at') }} as customers

@@ -1,4 +1,5 @@
-{# `potential` is no band of the score: those of the lowest band get it by the rule of the policy. #}
+{# `potential` is no band of the score: those of the lowest band get it by the rule of the policy, but for those who could
+    still keep a better one. #}
 with recursive
 
 bands as (
@@ -10,7 +11,7 @@ bands as (
 tiered as (
     select
         scores.*,
-        {{ pyramid_tier('entered', 'scores.is_potential') }} as raw_tier,
+        {{ pyramid_tier('entered', 'kept.exit_bound is null and scores.is_potential') }} as raw_tier,
         kept.tier as kept_tier,
         kept.exit_bound is null as is_lowest_band_kept,
         {{ score_reason('composite rank', 'pyramid_tier', 'scores', 'entered') }} as score_reason

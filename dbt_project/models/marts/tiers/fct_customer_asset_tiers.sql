@@ -8,7 +8,7 @@ assets as (
         customers.currency_code,
         customers.as_of_date,
         coalesce(balances.closing_assets_amount, 0) as metric_amount,
-        balances.closing_assets_amount is null and customers.count_open_accounts > 0 as is_unknown
+        balances.customer_id is not null and balances.closing_assets_amount is null as is_unknown
     from {{ ref('int_customers_at') }} as customers
     left join {{ ref('int_customer_balances') }} as balances
         on
