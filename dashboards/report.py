@@ -13,7 +13,7 @@ from dashboards.language import Language, words
 from dashboards.plots import concentration, history, migration, quality, rfm, scores, tiers
 from dashboards.plots.canvas import VALUE_TIER_COLOURS
 from dashboards.published import Published, Row
-from dashboards.tiering import ENTERING, KINDS, LEAVING, ORDINAL_SCHEMES
+from dashboards.tiering import ENTERING, KINDS, LEAVING, SCHEMES
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -97,7 +97,9 @@ def _tier_figures(published: Published, say: Language) -> dict[str, str]:
         ("flip_back_rate", say("stability.flip_axis")),
     ):
         # Only a scheme that is measured both ways says what holding on to a tier is worth.
-        rows = [row for row in _measured_both_ways(published) if row[measure] is not None]
+        measured = _stability(published)
+        both_ways = {row["scheme"] for row in measured if row["basis"] == "raw"}
+        rows = [row for row in measured if row["scheme"] in both_ways and row[measure] is not None]
         if rows:
             drawn[measure] = tiers.stability_bars(
                 rows, measure, say, title=title, name=measure.replace("_", "-")
@@ -109,11 +111,10 @@ def _tier_figures(published: Published, say: Language) -> dict[str, str]:
     return drawn
 
 
-def _measured_both_ways(published: Published) -> list[Row]:
-    rows = published.tiering.mobility
-    raw = {row["scheme"] for row in rows if row["basis"] == "raw"}
-    both = [row for row in rows if row["scheme"] in raw and row["scheme"] in ORDINAL_SCHEMES]
-    return sorted(both, key=lambda row: (ORDINAL_SCHEMES.index(row["scheme"]), row["basis"] != "raw"))
+def _stability(published: Published) -> list[Row]:
+    """Rows of mobility scheme by scheme, the rule alone before what was published."""
+    rows = [row for row in published.tiering.mobility if row["scheme"] in SCHEMES]
+    return sorted(rows, key=lambda row: (SCHEMES.index(row["scheme"]), row["basis"] != "raw"))
 
 
 def tier_rows(published: Published, scheme: str, kind: str) -> list[Row]:
@@ -182,11 +183,11 @@ def migration_table(published: Published, say: Language) -> Row | None:
 
 
 def stability_table(published: Published) -> list[Row]:
-    """One row a scheme that is measured by the rule alone and as published."""
+    """One row a scheme with what was published; `raw` is None where the rule alone is not measured."""
     rows: dict[str, Row] = {}
-    for row in _measured_both_ways(published):
+    for row in _stability(published):
         measures = {name: row[name] for name in ("moved_share", "flip_back_rate", "mobility")}
-        rows.setdefault(row["scheme"], {"scheme": row["scheme"]})[row["basis"]] = measures
+        rows.setdefault(row["scheme"], {"scheme": row["scheme"], "raw": None})[row["basis"]] = measures
     return list(rows.values())
 
 

@@ -15,10 +15,11 @@ from warehouse import Warehouse
 
 Row = dict[str, Any]
 
-# Schemes with a best and a worst tier, in the order in which they are shown.
+# Schemes whose tiers have an order, by merit or (risk appetite) by boldness, as they are shown.
 ORDINAL_SCHEMES = (
     "value_tier", "asset_tier", "pyramid_tier", "savings_grade", "risk_appetite", "loyalty_class",
 )  # fmt: skip
+SCHEMES = (*ORDINAL_SCHEMES, "lifecycle_stage", "rfm_segment")
 # States of a migration that are no tiers: where customers come from, and where they go.
 ENTERING, LEAVING = ("new", "reactivated"), "churned"
 KINDS = ("personal", "small_business")
@@ -129,15 +130,16 @@ where as_of_date = $1 and scheme in ('value_tier', 'pyramid_tier') and customer_
 order by scheme, customer_kind, tier_order
 """
 
-# Assets of customers with an open account, by both schemes at once: one scan.
+# Assets of customers with an open account, by both schemes at once: one scan. One unknown amount makes the
+# sum unknown, as everywhere: a part must not pass as the whole.
 ASSETS = """
 select
     tiers.customer_kind,
     tiers.value_tier,
     tiers.pyramid_tier,
-    sum(assets.metric_amount) as sum_assets
+    case when count(assets.metric_amount) = count(*) then sum(assets.metric_amount) end as sum_assets
 from {schema}.fct_customer_tiers as tiers
-inner join {schema}.fct_customer_asset_tiers as assets
+left join {schema}.fct_customer_asset_tiers as assets
     on tiers.customer_id = assets.customer_id and tiers.as_of_date = assets.as_of_date
 where tiers.as_of_date = $1 and tiers.is_open
 group by tiers.customer_kind, tiers.value_tier, tiers.pyramid_tier
@@ -226,14 +228,14 @@ limit {shortlist}
 
 
 def _with_assets(summary: list[Row], assets: list[Row]) -> list[Row]:
-    """The summary with `sum_assets`: of nobody 0, of an unknown amount None."""
+    """The summary with `sum_assets`: of nobody 0, with one customer's amount unknown None."""
     for row in summary:
-        known = [
+        sums = [
             part["sum_assets"]
             for part in assets
             if (part["customer_kind"], part[row["scheme"]]) == (row["customer_kind"], row["tier"])
         ]
-        row["sum_assets"] = None if not assets or None in known else sum(known)
+        row["sum_assets"] = None if not assets or None in sums else sum(sums)
     return summary
 
 

@@ -26,7 +26,8 @@ from dashboards.tiering import Tiering
 
 def customer_history(tiering: Tiering, say: Language, as_of: dt.date) -> str:
     """The tiers that one customer held: a lane a scheme, a bar a spell, the darker (in the dark: the
-    brighter) the better. A label that does not fit its bar is left to the table beside.
+    brighter) the better, or the bolder the appetite for risk. A label that does not fit its bar is left to
+    the table beside.
     """
     begin = min(spell["started_on"] for spell in tiering.spells)
     days = max((as_of - begin).days + 1, 1)

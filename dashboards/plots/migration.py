@@ -27,7 +27,8 @@ FLOW_HEIGHT, FLOW_WIDTH, NODE_WIDTH, NODE_GAP, FLOW_STEPS = 270, 190, 12, 18, 24
 
 def migration_flow(tiering: Tiering, say: Language) -> str:
     """Customers by value tier at the start, on the left, and at the end, on the right; ribbons say from
-    where to where (a Sankey diagram). New and reactivated customers enter, churned ones leave.
+    where to where (a Sankey diagram). New and reactivated customers enter, who closed the last account
+    leaves. A share is of the stock of its side; who is not in it there has none.
     """
     flows = [(row["from_tier"], row["to_tier"], row["count_customers"]) for row in tiering.migration]
     order = [*tiering.migrating_tiers(), *ENTERING, LEAVING]
@@ -52,13 +53,14 @@ def migration_flow(tiering: Tiering, say: Language) -> str:
         for source, target, count, tops, height in _ribbons(flows, left, right, order)
         for step in range(FLOW_STEPS + 1)
     ]
-    total = sum(count for _, _, count in flows)
     nodes: list[dict[str, Any]] = []
     labels: list[dict[str, Any]] = []
     for at, column, is_left in ((0, left, True), (FLOW_WIDTH - NODE_WIDTH, right, False)):
+        stock = sum(count for tier, (_, _, count) in column.items() if tier not in (*ENTERING, LEAVING))
         middles = _spread([(top + bottom) / 2 for top, bottom, _ in column.values()])
         for (tier, (top, bottom, count)), middle in zip(column.items(), middles, strict=True):
-            words = say.words_of_share(count, total)
+            is_stock = tier not in (*ENTERING, LEAVING)
+            words = say.words_of_share(count, stock) if is_stock else say.count(count)
             nodes.append(
                 {
                     "x": at, "x2": at + NODE_WIDTH, "top": top, "bottom": max(bottom, top + 1.5),

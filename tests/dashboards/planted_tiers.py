@@ -219,7 +219,8 @@ def mobility() -> list[dict[str, Any]]:
     """By month and by quarter; four schemes by the rule alone and as published, the others as published."""
     measured = {"value_tier": ("0.081", "0.024"), "asset_tier": ("0.032", "0.011"),
                 "pyramid_tier": ("0.121", "0.035"), "loyalty_class": ("0.044", "0.019"),
-                "risk_appetite": (None, "0.02")}  # fmt: skip
+                "risk_appetite": (None, "0.02"), "savings_grade": (None, "0.05"),
+                "lifecycle_stage": (None, "0.06"), "rfm_segment": (None, "0.09")}  # fmt: skip
     return [
         {
             "as_of_date": AS_OF,
