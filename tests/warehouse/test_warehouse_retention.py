@@ -8,9 +8,10 @@ import pytest
 
 from tests.warehouse.planted import DAY, SOURCE, history, plant_source, published, shown
 from warehouse import Settings, WarehouseError, open_warehouse
-from warehouse.publish import rollback
+from warehouse.publish import ARCHIVED_MARTS, rollback
 from warehouse.retention import retain
 from warehouse.runs import start_run
+from warehouse.schema import ensure
 
 
 def run_schemas(wh) -> list[str]:
@@ -67,3 +68,17 @@ def test_archived_days_go_after_a_while_and_month_ends_never(settings: Settings)
         assert retain(wh, kept_days=400).dates == []
         assert retain(wh, kept_days=10).dates == [dates[0], dates[2], dates[3]]
         assert list(history(wh)) == [dates[1], dates[4], dates[5]]
+        noted = wh.query("select distinct as_of_date from ops.archived_days order by 1")
+        assert noted["as_of_date"].to_pylist() == [dates[1], dates[4], dates[5]]
+        assert retain(wh, kept_days=10).dates == []
+
+
+def test_days_archived_before_they_were_noted_are_found(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        published(wh)
+        noted = wh.query("select * from ops.archived_days order by mart").to_pylist()
+        assert {row["mart"] for row in noted} == set(ARCHIVED_MARTS)
+        wh.execute("drop table ops.archived_days")
+        ensure(wh)
+        assert wh.query("select * from ops.archived_days order by mart").to_pylist() == noted
