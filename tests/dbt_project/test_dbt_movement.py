@@ -278,45 +278,77 @@ def test_the_summary_says_what_the_indicators_say(banks: Banks) -> None:
             assert Decimal(summary[row["member"]][same[row["kpi_code"]]]) == Decimal(row["kpi_value"])
             compared += 1
     assert compared == len(same) * 3
-    # Whoever was active when the period began had a tier then, so no churned customer is lost between tiers.
-    rate = next(
-        Decimal(row["kpi_value"])
+
+
+def test_churn_by_value_tier_is_the_indicator_and_adds_up_to_all(banks: Banks) -> None:
+    """On every date, with a snapshot of the start of the period or without one, by tier and by kind."""
+    kpis = {
+        (row["as_of_date"], row["kpi_code"], row["dimension"], row["member"]): row["kpi_value"]
         for row in banks.history("fct_kpis")
-        if (row["as_of_date"], row["dimension"], row["kpi_code"]) == (AS_OF, "all", "churn_rate_period")
-    )
-    at_start, churned = (
-        sum(int(row[name]) for row in summary.values()) for name in ("count_at_start", "count_churned")
-    )
-    assert churned > 0
-    assert Decimal(churned) / at_start == pytest.approx(rate, abs=Decimal("0.002"))
-    assert {row["churn_from_date"] for row in summary.values()} == {"2026-07-31"}
+    }
+    every = [row for row in banks.history("fct_tier_summary") if row["scheme"] == "value_tier"]
+    by_kind: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in every:
+        by_kind.setdefault((row["as_of_date"], row["customer_kind"]), []).append(row)
+        if row["customer_kind"] == "all":
+            for code in ("churn_rate_period", "churn_rate_annualised"):
+                assert kpis.get((row["as_of_date"], code, "value_tier", row["tier"]), "") == row[code]
+    for (day, kind), rows in by_kind.items():
+        at_start, churned = (
+            sum(int(row[name]) for row in rows) for name in ("count_at_start", "count_churned")
+        )
+        dimension = "all" if kind == "all" else "customer_kind"
+        assert half_up(Fraction(churned, at_start)) == Decimal(
+            kpis[day, "churn_rate_period", dimension, kind]
+        )
+    last = [row for row in every if row["as_of_date"] == AS_OF]
+    assert sum(int(row["count_churned"]) for row in last) > 0
+    assert {row["churn_from_date"] for row in last} == {"2026-07-31"}
+    assert {row["churn_from_date"] for row in every if row["as_of_date"] == str(FIRST)} == {""}
 
 
 def test_spells_tell_what_the_snapshots_show(banks: Banks, snapshots: dict) -> None:
-    """On every snapshot each customer is in one spell of each scheme, in the tier that the snapshot shows."""
+    """On every snapshot each customer with an open account is in one spell of each scheme, in the tier that
+    the snapshot shows, and nobody else in any.
+    """
     paths: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in banks.in_steps.rows(
         "select * from history.customer_tier_spells order by customer_id, scheme, started_on"
     ):
         paths.setdefault((row["customer_id"], row["scheme"]), []).append(row)
     for spells in paths.values():
-        assert all(spell["ended_on"] == after["started_on"] for spell, after in pairwise(spells))
-        assert all(spell["tier"] == after["previous_tier"] for spell, after in pairwise(spells))
-        assert (spells[0]["previous_tier"], spells[-1]["ended_on"]) == ("", "")
+        for spell, after in pairwise(spells):
+            goes_on = spell["ended_on"] == after["started_on"]
+            assert goes_on or "" < spell["ended_on"] < after["started_on"]
+            assert after["previous_tier"] == (spell["tier"] if goes_on else "")
+        assert spells[0]["previous_tier"] == ""
         for spell in spells:
             end = date.fromisoformat(spell["ended_on"]) if spell["ended_on"] else LAST + timedelta(days=1)
             assert int(spell["count_days"]) == (end - date.fromisoformat(spell["started_on"])).days > 0
-    moves = 0
-    for day, customers in snapshots.items():
+    moves = closed = 0
+    # The snapshot in which each customer came back to an open account, or had the first one.
+    opened: dict[str, str] = {}
+    was_closed: set[str] = set()
+    for day, customers in sorted(snapshots.items()):
         for customer, row in customers.items():
+            if row["is_open"] != "t":
+                was_closed.add(customer)
+                closed += 1
+            elif customer in was_closed:
+                was_closed.remove(customer)
+                opened[customer] = day
             for scheme in SCHEMES:
-                spells = paths[customer, scheme]
+                spells = paths.get((customer, scheme), [])
                 holding = [
                     spell
                     for spell in spells
                     if spell["started_on"] <= day and (not spell["ended_on"] or day < spell["ended_on"])
                 ]
-                assert [spell["tier"] for spell in holding] == [row[scheme]], (customer, scheme, day)
-                assert holding[0]["started_on"] == row[f"{scheme}_since_on"]
+                held = [row[scheme]] if row["is_open"] == "t" else []
+                assert [spell["tier"] for spell in holding] == held, (customer, scheme, day)
+                if held:
+                    since = max(row[f"{scheme}_since_on"], opened.get(customer, ""))
+                    assert holding[0]["started_on"] == since
                 moves += len(spells) > 1
     assert moves > 0
+    assert closed > 0

@@ -1,15 +1,9 @@
 {# Numerator and denominator of every indicator, for the whole bank and by value tier and kind of customer. Churn is
-    counted in the tier that the customer had at the start of the period. #}
+    counted in the tier and kind that the customer had at the start of the period. #}
 with
 
 run_dates as (
     select * from {{ ref('int_run_dates') }}
-),
-
-tier_policy as (
-    select *
-    from {{ ref('int_tier_policy') }}
-    where scheme = 'value_tier'
 ),
 
 satisfaction_policy as (
@@ -41,37 +35,8 @@ stock as (
     where customers.is_open
 ),
 
-amounts_at_start as (
-    select
-        outcomes.*,
-        customers.customer_kind,
-        coalesce(windows.sum_amount_365d_at_start, 0) as annual_amount_at_start
-    from {{ ref('int_churn_outcomes') }} as outcomes
-    inner join customers
-        on
-            outcomes.customer_id = customers.customer_id
-            and outcomes.as_of_date = customers.as_of_date
-    left join {{ ref('int_customer_windows') }} as windows
-        on
-            outcomes.customer_id = windows.customer_id
-            and outcomes.observed_on = windows.observed_on
-            and outcomes.known_by_on = windows.known_by_on
-    where
-        outcomes.observation_kind = 'snapshot'
-        and not outcomes.is_silent_at_start
-        and not outcomes.is_drained_before
-),
-
 periods as (
-    select
-        amounts_at_start.*,
-        tier_policy.tier as value_tier
-    from amounts_at_start
-    inner join tier_policy
-        on
-            amounts_at_start.as_of_date = tier_policy.as_of_date
-            and amounts_at_start.customer_kind = tier_policy.customer_kind
-            and {{ reaches('amounts_at_start.annual_amount_at_start', 'tier_policy') }}
+    select * from {{ ref('int_churn_periods') }}
 ),
 
 answers as (

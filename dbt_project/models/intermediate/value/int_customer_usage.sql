@@ -52,6 +52,7 @@ final as (
     select
         customer_id,
         cast({{ sum_between('count_postings', 0, 90) }} as integer) as count_postings_90d,
+        cast({{ sum_between('count_postings_without_rate', 0, 90) }} as integer) as count_postings_without_rate_90d,
         cast({{ sum_between('count_customer_transactions', 0, 90) }} as integer) as count_transactions_90d,
         {%- for channel in channels %}
             cast({{ sum_between('count_' ~ channel ~ '_transactions', 0, 90) }} as integer)

@@ -32,10 +32,7 @@ annualised as (
         measured.dimension,
         measured.member,
         measured.as_of_date,
-        cast(
-            1 - power(1 - cast(measured.kpi_value as {{ double() }}), 365.0 / churn_policy.outcome_days)
-            as numeric(18, 6)
-        ) as kpi_value
+        {{ annualised('measured.kpi_value', 'churn_policy.outcome_days') }} as kpi_value
     from measured
     inner join churn_policy on measured.as_of_date = churn_policy.as_of_date
     where measured.kpi_code = 'churn_rate_period'

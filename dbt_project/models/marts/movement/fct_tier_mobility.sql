@@ -102,8 +102,17 @@ final as (
         cast(matrices.count_customers as integer) as count_customers,
         cast(matrices.count_moved as integer) as count_moved,
         {{ divide_exact('matrices.count_moved', 'matrices.count_customers', 6) }} as moved_share,
-        {{ divide_exact('matrices.count_up', 'matrices.count_customers', 6) }} as up_share,
-        {{ divide_exact('matrices.count_down', 'matrices.count_customers', 6) }} as down_share,
+        {%- for side in ['up', 'down'] %}
+            case
+                when
+                    matrices.scheme in (
+                        {%- for scheme in schemes_by_merit() %}
+                            '{{ scheme }}'{{ ',' if not loop.last }}
+                        {%- endfor %}
+                    )
+                    then {{ divide_exact('matrices.count_' ~ side, 'matrices.count_customers', 6) }}
+            end as {{ side }}_share,
+        {%- endfor %}
         cast(matrices.count_tiers as integer) as count_tiers,
         {# In whole parts of the trace's last place, since a quotient is exact of whole numbers. #}
         {{

@@ -78,8 +78,13 @@ joined as (
                 coalesce(of_{{ model }}.{{ column }}, 0) as {{ column }},
             {%- endfor %}
         {%- endfor %}
-        case when base_dates.from_date is not null then coalesce(of_int_tier_churn.count_at_start, 0) end
-            as count_at_start,
+        {# A tier that nobody was in has 0 only where the scheme knows of anybody. #}
+        case
+            when
+                max(of_int_tier_churn.count_at_start) over (partition by tiers.as_of_date, tiers.scheme)
+                is not null
+                then coalesce(of_int_tier_churn.count_at_start, 0)
+        end as count_at_start,
         of_int_tier_stock.sum_balance,
         sum(of_int_tier_stock.count_customers) over (
             partition by tiers.as_of_date, tiers.scheme, tiers.customer_kind
@@ -129,10 +134,7 @@ final as (
         cast(rated.count_at_start as integer) as count_at_start,
         case when rated.count_at_start is not null then cast(rated.count_churned as integer) end as count_churned,
         rated.churn_rate_period,
-        cast(
-            1 - power(1 - cast(rated.churn_rate_period as {{ double() }}), 365.0 / churn_policy.outcome_days)
-            as numeric(18, 6)
-        ) as churn_rate_annualised,
+        {{ annualised('rated.churn_rate_period', 'churn_policy.outcome_days') }} as churn_rate_annualised,
         plan_of_tier.count_customers as plan_count_customers,
         plan_of_tier.churn_rate_annual as plan_churn_rate_annualised,
         plan_of_kind.count_customers as plan_kind_count_customers,

@@ -1,6 +1,7 @@
 {#
     Net profit of the trailing 90 days (definitions, section 4). A balance that nobody knows makes what rests on it
-    unknown, never 0; without an account there is nothing to earn or to lose, and that is known.
+    unknown, never 0, and a posting without an exchange rate the fees; without an account there is nothing to earn or to
+    lose, and that is known.
 #}
 {%- set days = 90 -%}
 {%- set families = ['current', 'savings', 'term_deposit', 'wealth', 'loan', 'card'] -%}
@@ -76,7 +77,9 @@ measured as (
                 - usage.count_{{ channel }}_transactions_90d
             {%- endfor %}, 0
         ) as count_no_channel,
-        coalesce(usage.sum_fees_90d, 0) as fees,
+        {# The sum leaves out postings without an exchange rate; any of them may be a fee. #}
+        case when coalesce(usage.count_postings_without_rate_90d, 0) = 0 then coalesce(usage.sum_fees_90d, 0) end
+            as fees,
         {%- for family in families %}
             case
                 when balances.customer_id is null then 0

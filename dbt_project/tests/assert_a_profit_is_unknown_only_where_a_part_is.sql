@@ -10,4 +10,4 @@ left join {{ ref('fct_customer_profit') }} as profits
 where
     profits.customer_id is null
     or profits.service_cost_90d is null
-    or (profits.net_profit_90d is null) != (profits.unknown_balances != 'none')
+    or (profits.net_profit_90d is null) != (profits.unknown_balances != 'none' or profits.fees_90d is null)
