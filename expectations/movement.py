@@ -11,6 +11,7 @@ from expectations.tiers import POLICY, SCHEMES, TIERS
 
 SUMMARY = "fct_tier_summary"
 MIGRATION = "fct_tier_migration"
+KPI_SHARES = "int_kpi_shares"
 
 
 def assets(schema: str) -> list[Asset]:
@@ -26,7 +27,13 @@ def summary(schema: str) -> Asset:
     known = "\n".join(f"when grouping({code}) = 0 then '{code}'" for code in codes)
     return every_row(
         relation=relation,
-        columns="found.*, expected.tier as expected_tier, coalesce(stock.count_stock, 0) as count_stock",
+        columns="""
+            found.*, expected.tier as expected_tier, coalesce(stock.count_stock, 0) as count_stock,
+            sum(found.count_at_start) over (
+                partition by found.as_of_date, found.scheme, found.customer_kind
+            ) as count_at_start_of_all,
+            base.denominator as count_base
+        """,
         source=f"""
             (
                 select as_of_date, scheme, customer_kind, tier from {schema}.{POLICY}
@@ -55,14 +62,23 @@ def summary(schema: str) -> Asset:
                     and found.scheme = stock.scheme
                     and found.customer_kind = stock.customer_kind
                     and found.tier = stock.tier
+            left join {schema}.{KPI_SHARES} as base
+                on
+                    found.as_of_date = base.as_of_date
+                    and base.kpi_code = 'churn_rate_period'
+                    and base.dimension in ('all', 'customer_kind')
+                    and found.customer_kind = base.member
         """,
         rules=[
             Rule("every_tier_of_the_policy_is_summarised", "tier is null"),
             Rule("no_tier_beside_the_policy_is_summarised", "tier is not null and expected_tier is null"),
             Rule("the_summary_counts_the_customers_of_each_tier", "count_customers <> count_stock"),
-            Rule("no_more_churn_from_a_tier_than_were_in_it", "count_churned > count_at_start"),
+            Rule(
+                "churn_by_value_tier_is_of_the_customers_of_the_indicator",
+                "scheme = 'value_tier' and coalesce(count_at_start_of_all, 0) <> coalesce(count_base, 0)",
+            ),
         ],
-        reads=(relation, f"{schema}.{TIERS}", f"{schema}.{POLICY}"),
+        reads=(relation, f"{schema}.{TIERS}", f"{schema}.{POLICY}", f"{schema}.{KPI_SHARES}"),
     )
 
 
@@ -71,7 +87,7 @@ def migration(schema: str) -> Asset:
     relation = f"{schema}.{MIGRATION}"
     return every_row(
         relation=relation,
-        columns="moved.count_customers, moved.count_known_balances, summary.count_customers as count_stock",
+        columns="moved.count_customers, summary.count_customers as count_stock",
         source=f"""
             (
                 select periods.period, summary.*
@@ -82,7 +98,7 @@ def migration(schema: str) -> Asset:
             full outer join (
                 select
                     as_of_date, period, scheme, customer_kind, to_tier,
-                    sum(count_customers) as count_customers, sum(count_known_balances) as count_known_balances
+                    sum(count_customers) as count_customers
                 from {relation}
                 where to_state = 'in_stock'
                 group by as_of_date, period, scheme, customer_kind, to_tier
@@ -99,7 +115,6 @@ def migration(schema: str) -> Asset:
                 "migration_adds_up_to_the_customers_of_each_tier",
                 "coalesce(count_customers, 0) <> coalesce(count_stock, 0)",
             ),
-            Rule("no_more_balances_move_than_customers", "count_known_balances > count_customers"),
         ],
         reads=(relation, f"{schema}.{SUMMARY}"),
     )

@@ -156,14 +156,13 @@ MOVEMENT: list[Group] = [
             "the_summary_counts_the_customers_of_each_tier migration_adds_up_to_the_customers_of_each_tier",
             "",
         ),
-        "update R.fct_tier_summary set count_churned = count_at_start + 1"
-        " where customer_kind = 'personal' and tier = 'vip'": (
-            "no_more_churn_from_a_tier_than_were_in_it",
+        "update R.fct_tier_summary set count_at_start = count_at_start - 1"
+        " where scheme = 'value_tier' and customer_kind = 'personal' and tier = 'low'": (
+            "churn_by_value_tier_is_of_the_customers_of_the_indicator",
             "",
         ),
-        "update R.fct_tier_migration set count_known_balances = count_customers + 1"
-        " where customer_kind = 'personal' and from_tier = 'vip'": (
-            "no_more_balances_move_than_customers",
+        "delete from R.int_kpi_shares where member = 'all'": (
+            "churn_by_value_tier_is_of_the_customers_of_the_indicator",
             "",
         ),
         "update R.fct_tier_mobility set count_moved = 1"

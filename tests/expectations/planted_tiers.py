@@ -77,12 +77,14 @@ _LORENZ = {
 
 _SUMMARY = {
     "as_of_date": DATE, "scheme": STRING, "customer_kind": STRING, "tier": STRING,
-    "count_customers": INTEGER, "count_at_start": INTEGER, "count_churned": INTEGER,
+    "count_customers": INTEGER, "count_at_start": INTEGER,
+}  # fmt: skip
+_KPI_SHARES = {
+    "as_of_date": DATE, "kpi_code": STRING, "dimension": STRING, "member": STRING, "denominator": AMOUNT,
 }  # fmt: skip
 _MIGRATION = {
     "as_of_date": DATE, "period": STRING, "scheme": STRING, "customer_kind": STRING, "from_state": STRING,
     "from_tier": STRING, "to_state": STRING, "to_tier": STRING, "count_customers": INTEGER,
-    "count_known_balances": INTEGER,
 }  # fmt: skip
 _MOBILITY = {
     "as_of_date": DATE, "period": STRING, "scheme": STRING, "customer_kind": STRING, "basis": STRING,
@@ -108,6 +110,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "fct_value_concentration": _CONCENTRATION,
     "fct_value_lorenz": _LORENZ,
     "fct_tier_summary": _SUMMARY,
+    "int_kpi_shares": _KPI_SHARES,
     "fct_tier_migration": _MIGRATION,
     "fct_tier_mobility": _MOBILITY,
     "fct_tier_crosswalk": _CROSSWALK,
@@ -259,7 +262,7 @@ def _movement(day: dt.date, policy: list[dict[str, str]], rated: dict[str, list[
     summary = [
         {"as_of_date": day, "scheme": scheme, "customer_kind": kind, "tier": tier,
          "count_customers": 0 if kind == "small_business" else held[scheme].count(tier),
-         "count_at_start": 2, "count_churned": 1}
+         "count_at_start": 2}
         for scheme, tier in dict.fromkeys((row["scheme"], row["tier"]) for row in policy)
         for kind in KINDS
     ]  # fmt: skip
@@ -274,10 +277,17 @@ def _movement(day: dt.date, policy: list[dict[str, str]], rated: dict[str, list[
     )
     return {
         "fct_tier_summary": summary,
+        # Two of each value tier, as the summary says.
+        "int_kpi_shares": [
+            {"as_of_date": day, "kpi_code": code, "member": kind, "denominator": Decimal(count),
+             "dimension": "all" if kind == "all" else "customer_kind"}
+            for code, count in (("churn_rate_period", 6), ("active_share", 9))
+            for kind in KINDS
+        ],
         "fct_tier_migration": [
             {**period, "scheme": scheme, "customer_kind": kind, "from_state": state,
              "from_tier": tier if state == "in_stock" else state, "to_state": "in_stock", "to_tier": tier,
-             "count_customers": count, "count_known_balances": count}
+             "count_customers": count}
             for scheme, tiers in held.items()
             for kind in kinds
             for (state, tier), count in Counter(
