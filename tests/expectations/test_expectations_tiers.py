@@ -48,7 +48,7 @@ def test_tiers_are_compared_with_the_newest_standing_snapshot_that_has_them(duck
         run = read_run(wh, RUN)
         assert before(wh) == "2026-10-30"
         # Published before there were tiers: nothing to compare with, and nothing wrong.
-        wh.execute("delete from archive.fct_customer_tiers")
+        wh.execute("delete from ops.archived_days where mart = 'fct_customer_tiers'")
         assert before(wh) is None
         results = runner.run_suite(wh, [tiers.shape(RUN, run.as_of_date, None)])
         assert {result.status for result in results} == {"pass"}
