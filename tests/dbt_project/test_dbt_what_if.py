@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from policy import rfm_cuts
@@ -22,7 +21,6 @@ from policy.faults import PolicyError
 from policy.published import newest_snapshot
 from policy.what_if import SCHEMA, built
 from warehouse import Settings, open_warehouse
-from warehouse.publish import REQUIRED_GATES
 
 ROOT = Path(__file__).resolve().parents[2]
 BEFORE, LAST = date(2026, 9, 30), date(2026, 10, 31)
@@ -52,22 +50,7 @@ def bank(request: pytest.FixtureRequest, make_bank: Callable[[str, str], Any]) -
     made = make_bank(request.param, f"whatif{request.param[0]}")
     made.ingest(str(LAST))
     made.bootstrap(str(LAST), since=BEFORE, until=BEFORE)
-    run_id = made.start("daily", str(LAST))
-    made.build(run_id, "facts_and_snapshot")
-    with open_warehouse(made.settings) as wh:
-        # A bank too young to be scored has this table and no row in it.
-        columns = {"as_of_date": pa.date32(), "customer_id": pa.string(), "churn_probability": pa.float64()}
-        columns |= {"model_version": pa.string(), "scored_at": pa.timestamp("us")}
-        wh.create_table(f"{run_id}.raw_churn_scores", pa.schema(columns))
-    made.build(run_id, "lists")
-    with open_warehouse(made.settings) as wh:
-        for gate, tool in REQUIRED_GATES["daily"]:
-            wh.execute(
-                "insert into ops.test_results (run_id, tool, gate, test_name, severity, status, executed_at)"
-                " values ($1, $2, $3, 'taken as passed', 'error', 'pass', timestamp '2026-10-31 00:00:00')",
-                [run_id, tool, gate],
-            )
-    made.publish(run_id)
+    made.publish_day(str(LAST))
     return made
 
 
