@@ -15,13 +15,29 @@
     {{ in_band(metric, tier, 'exit_bound', 'exit_below') }}
 {%- endmacro %}
 
-{#- Why a metric gives the tier that it reaches, in words: 'annual transactions 103,200.00 >= 100,000.00'. -#}
-{% macro band_reason(name, metric, tier) -%}
-    '{{ name }} ' || {{ format_amount(metric) }}
-    || case
+{#- Joins to each row the tier that its metric reaches (`entered`) and the best one that it keeps (`kept`), of `bands`: the
+    tiers of one scheme in int_tier_policy. -#}
+{% macro join_bands(rows, metric, bands='bands') -%}
+    {%- for tier, has in [('entered', reaches(metric, 'entered')), ('kept', keeps(metric, 'kept'))] %}
+    inner join {{ bands }} as {{ tier }}
+        on
+            {{ rows }}.as_of_date = {{ tier }}.as_of_date
+            and {{ rows }}.customer_kind = {{ tier }}.customer_kind
+            and {{ has }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- The bound that a tier is reached at, or that of the next better tier which is not, in words: ' >= 100,000.00'. -#}
+{% macro against_bound(tier) -%}
+    case
         when {{ tier }}.entry_bound is not null then ' >= ' || {{ format_amount(tier ~ '.entry_bound') }}
         else ' < ' || {{ format_amount(tier ~ '.entry_below') }}
     end
+{%- endmacro %}
+
+{#- Why a metric gives the tier that it reaches, in words: 'annual transactions 103,200.00 >= 100,000.00'. -#}
+{% macro band_reason(name, metric, tier) -%}
+    '{{ name }} ' || {{ format_amount(metric) }} || {{ against_bound(tier) }}
 {%- endmacro %}
 
 {#- The cell of scores lies in the segment's rectangle. Frequency and money tell much the same of a bank's customer: the map

@@ -12,6 +12,13 @@
     }) }}
 {%- endmacro %}
 
+{#- The row of a scheme's policy for a tier, on the day and for the kind of customer of `rows`. -#}
+{% macro is_policy_of(tier, rows, policy) -%}
+    {{ rows }}.as_of_date = {{ policy }}.as_of_date
+    and {{ rows }}.customer_kind = {{ policy }}.customer_kind
+    and {{ tier }} = {{ policy }}.tier
+{%- endmacro %}
+
 {#- From the tiers of a scheme as measured to its tiers as they hold, by hysteresis, dwell, grace and overrides.
 
     Stands behind a CTE `measured` in a `with recursive`: customer_id, customer_kind, as_of_date, raw_tier (what the metric
@@ -57,16 +64,8 @@ ranked as (
         dates.previous_on
     from measured
     inner join {{ ref('int_tier_dates') }} as dates on measured.as_of_date = dates.as_of_date
-    inner join policy as raw_policy
-        on
-            measured.as_of_date = raw_policy.as_of_date
-            and measured.customer_kind = raw_policy.customer_kind
-            and measured.raw_tier = raw_policy.tier
-    inner join policy as hold_policy
-        on
-            measured.as_of_date = hold_policy.as_of_date
-            and measured.customer_kind = hold_policy.customer_kind
-            and measured.hold_tier = hold_policy.tier
+    inner join policy as raw_policy on {{ is_policy_of('measured.raw_tier', 'measured', 'raw_policy') }}
+    inner join policy as hold_policy on {{ is_policy_of('measured.hold_tier', 'measured', 'hold_policy') }}
     left join overrides
         on
             measured.customer_id = overrides.customer_id
@@ -161,6 +160,16 @@ steps as (
             from (
                 select
                     *,
+                    {# Only what all pending snapshots ask for: of two ways down the shorter, of two ways up too. #}
+                    case
+                        when direction = 0 then earned_tier
+                        when direction = last_direction and direction = -1 and last_order < hold_order
+                            then last_candidate_tier
+                        when direction = last_direction and direction = 1 and last_order > raw_order
+                            then last_candidate_tier
+                        when direction = -1 then hold_tier
+                        else raw_tier
+                    end as candidate_tier,
                     case
                         when direction = 0 then 0
                         when direction = last_direction then count_pending_snapshots + 1
@@ -173,69 +182,49 @@ steps as (
                     end as next_pending_since_on
                 from (
                     select
-                        *,
-                        {# Only what all pending snapshots ask for: of two ways down the shorter, of two ways up too. #}
+                        steps.customer_id,
+                        ranked.override_tier,
+                        steps.effective_tier as last_effective_tier,
+                        steps.earned_tier,
+                        steps.candidate_tier as last_candidate_tier,
+                        ranked.raw_tier,
+                        ranked.hold_tier,
+                        ranked.raw_order,
+                        ranked.hold_order,
+                        earned_policy.tier_order as earned_order,
+                        candidate_policy.tier_order as last_order,
                         case
-                            when direction = 0 then earned_tier
-                            when direction = last_direction and direction = -1 and last_order < hold_order
-                                then last_candidate_tier
-                            when direction = last_direction and direction = 1 and last_order > raw_order
-                                then last_candidate_tier
-                            when direction = -1 then hold_tier
-                            else raw_tier
-                        end as candidate_tier
-                    from (
-                        select
-                            steps.customer_id,
-                            ranked.override_tier,
-                            steps.effective_tier as last_effective_tier,
-                            steps.earned_tier,
-                            steps.candidate_tier as last_candidate_tier,
-                            ranked.raw_tier,
-                            ranked.hold_tier,
-                            ranked.raw_order,
-                            ranked.hold_order,
-                            earned_policy.tier_order as earned_order,
-                            candidate_policy.tier_order as last_order,
-                            case
-                                {# The earned tier is not in the policy any more: begin again with the raw tier. #}
-                                when earned_policy.tier_order is null then 1
-                                when ranked.hold_order > earned_policy.tier_order then -1
-                                when ranked.raw_order < earned_policy.tier_order then 1
-                                else 0
-                            end as direction,
-                            case
-                                when steps.pending_since_on is null then 0
-                                when candidate_policy.tier_order > earned_policy.tier_order then -1
-                                when candidate_policy.tier_order < earned_policy.tier_order then 1
-                                else 0
-                            end as last_direction,
-                            steps.count_pending_snapshots,
-                            ranked.promote_after_snapshots,
-                            ranked.demote_after_snapshots,
-                            ranked.grace_days,
-                            ranked.dwell_days,
-                            ranked.as_of_date,
-                            steps.held_since_on,
-                            steps.earned_since_on,
-                            steps.pending_since_on
-                        from steps
-                        inner join ranked
-                            on
-                                steps.customer_id = ranked.customer_id
-                                and steps.as_of_date = ranked.previous_on
-                        left join policy as earned_policy
-                            on
-                                ranked.as_of_date = earned_policy.as_of_date
-                                and ranked.customer_kind = earned_policy.customer_kind
-                                and steps.earned_tier = earned_policy.tier
-                        left join policy as candidate_policy
-                            on
-                                ranked.as_of_date = candidate_policy.as_of_date
-                                and ranked.customer_kind = candidate_policy.customer_kind
-                                and steps.candidate_tier = candidate_policy.tier
-                    ) as directed
-                ) as moved
+                            {# The earned tier is not in the policy any more: begin again with the raw tier. #}
+                            when earned_policy.tier_order is null then 1
+                            when ranked.hold_order > earned_policy.tier_order then -1
+                            when ranked.raw_order < earned_policy.tier_order then 1
+                            else 0
+                        end as direction,
+                        case
+                            when steps.pending_since_on is null then 0
+                            when candidate_policy.tier_order > earned_policy.tier_order then -1
+                            when candidate_policy.tier_order < earned_policy.tier_order then 1
+                            else 0
+                        end as last_direction,
+                        steps.count_pending_snapshots,
+                        ranked.promote_after_snapshots,
+                        ranked.demote_after_snapshots,
+                        ranked.grace_days,
+                        ranked.dwell_days,
+                        ranked.as_of_date,
+                        steps.held_since_on,
+                        steps.earned_since_on,
+                        steps.pending_since_on
+                    from steps
+                    inner join ranked
+                        on
+                            steps.customer_id = ranked.customer_id
+                            and steps.as_of_date = ranked.previous_on
+                    left join policy as earned_policy
+                        on {{ is_policy_of('steps.earned_tier', 'ranked', 'earned_policy') }}
+                    left join policy as candidate_policy
+                        on {{ is_policy_of('steps.candidate_tier', 'ranked', 'candidate_policy') }}
+                ) as directed
             ) as pending
         ) as judged
     ) as stepped
@@ -288,15 +277,7 @@ stated as (
         on
             measured.customer_id = overrides.customer_id
             and measured.as_of_date = overrides.as_of_date
-    inner join policy as effective_policy
-        on
-            measured.as_of_date = effective_policy.as_of_date
-            and measured.customer_kind = effective_policy.customer_kind
-            and steps.effective_tier = effective_policy.tier
-    inner join policy as earned_policy
-        on
-            measured.as_of_date = earned_policy.as_of_date
-            and measured.customer_kind = earned_policy.customer_kind
-            and steps.earned_tier = earned_policy.tier
+    inner join policy as effective_policy on {{ is_policy_of('steps.effective_tier', 'measured', 'effective_policy') }}
+    inner join policy as earned_policy on {{ is_policy_of('steps.earned_tier', 'measured', 'earned_policy') }}
 )
 {%- endmacro %}

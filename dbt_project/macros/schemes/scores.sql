@@ -48,12 +48,7 @@
 
 {#- Why a score gives the tier that it reaches, at all four decimals, and what it is made of. -#}
 {% macro score_reason(name, scheme, scores, tier) -%}
-    '{{ name }} ' || cast({{ scores }}.metric_score as {{ dbt.type_string() }})
-    || case
-        when {{ tier }}.entry_bound is not null
-            then ' >= ' || {{ format_amount(tier ~ '.entry_bound') }}
-        else ' < ' || {{ format_amount(tier ~ '.entry_below') }}
-    end
+    '{{ name }} ' || cast({{ scores }}.metric_score as {{ dbt.type_string() }}) || {{ against_bound(tier) }}
     || ' ('
     {%- for component in score_components(scheme) %}
         || '{{ component }} ' || cast({{ scores }}.{{ component }}_score as {{ dbt.type_string() }})

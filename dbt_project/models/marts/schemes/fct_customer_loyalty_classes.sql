@@ -1,5 +1,11 @@
 with recursive
 
+bands as (
+    select *
+    from {{ ref('int_tier_policy') }}
+    where scheme = 'loyalty_class'
+),
+
 measured as (
     select
         scores.*,
@@ -7,18 +13,7 @@ measured as (
         kept.tier as hold_tier,
         {{ score_reason('loyalty score', 'loyalty_class', 'scores', 'entered') }} as raw_reason
     from {{ ref('int_loyalty_scores') }} as scores
-    inner join {{ ref('int_tier_policy') }} as entered
-        on
-            scores.as_of_date = entered.as_of_date
-            and scores.customer_kind = entered.customer_kind
-            and entered.scheme = 'loyalty_class'
-            and {{ reaches('scores.metric_score', 'entered') }}
-    inner join {{ ref('int_tier_policy') }} as kept
-        on
-            scores.as_of_date = kept.as_of_date
-            and scores.customer_kind = kept.customer_kind
-            and kept.scheme = 'loyalty_class'
-            and {{ keeps('scores.metric_score', 'kept') }}
+    {{ join_bands('scores', 'scores.metric_score') }}
 ),
 
 {{ stable_tiers('loyalty_class') }},

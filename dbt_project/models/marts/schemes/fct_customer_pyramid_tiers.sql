@@ -16,16 +16,7 @@ tiered as (
         kept.exit_bound is null as is_lowest_band_kept,
         {{ score_reason('composite rank', 'pyramid_tier', 'scores', 'entered') }} as score_reason
     from {{ ref('int_pyramid_scores') }} as scores
-    inner join bands as entered
-        on
-            scores.as_of_date = entered.as_of_date
-            and scores.customer_kind = entered.customer_kind
-            and {{ reaches('scores.metric_score', 'entered') }}
-    inner join bands as kept
-        on
-            scores.as_of_date = kept.as_of_date
-            and scores.customer_kind = kept.customer_kind
-            and {{ keeps('scores.metric_score', 'kept') }}
+    {{ join_bands('scores', 'scores.metric_score') }}
 ),
 
 measured as (

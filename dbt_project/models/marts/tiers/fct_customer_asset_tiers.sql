@@ -1,5 +1,11 @@
 with recursive
 
+bands as (
+    select *
+    from {{ ref('int_tier_policy') }}
+    where scheme = 'asset_tier'
+),
+
 assets as (
     select
         customers.customer_id,
@@ -28,18 +34,7 @@ measured as (
             else {{ band_reason('investable assets', 'assets.metric_amount', 'entered') }}
         end as raw_reason
     from assets
-    inner join {{ ref('int_tier_policy') }} as entered
-        on
-            assets.as_of_date = entered.as_of_date
-            and assets.customer_kind = entered.customer_kind
-            and entered.scheme = 'asset_tier'
-            and {{ reaches('assets.metric_amount', 'entered') }}
-    inner join {{ ref('int_tier_policy') }} as kept
-        on
-            assets.as_of_date = kept.as_of_date
-            and assets.customer_kind = kept.customer_kind
-            and kept.scheme = 'asset_tier'
-            and {{ keeps('assets.metric_amount', 'kept') }}
+    {{ join_bands('assets', 'assets.metric_amount') }}
 ),
 
 {{ stable_tiers('asset_tier') }},

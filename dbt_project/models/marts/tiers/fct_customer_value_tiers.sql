@@ -1,5 +1,11 @@
 with recursive
 
+bands as (
+    select *
+    from {{ ref('int_tier_policy') }}
+    where scheme = 'value_tier'
+),
+
 activity as (
     select
         customers.customer_id,
@@ -23,18 +29,7 @@ measured as (
         kept.tier as hold_tier,
         {{ band_reason('annual transactions', 'activity.metric_amount', 'entered') }} as raw_reason
     from activity
-    inner join {{ ref('int_tier_policy') }} as entered
-        on
-            activity.as_of_date = entered.as_of_date
-            and activity.customer_kind = entered.customer_kind
-            and entered.scheme = 'value_tier'
-            and {{ reaches('activity.metric_amount', 'entered') }}
-    inner join {{ ref('int_tier_policy') }} as kept
-        on
-            activity.as_of_date = kept.as_of_date
-            and activity.customer_kind = kept.customer_kind
-            and kept.scheme = 'value_tier'
-            and {{ keeps('activity.metric_amount', 'kept') }}
+    {{ join_bands('activity', 'activity.metric_amount') }}
 ),
 
 {{ stable_tiers('value_tier') }},
