@@ -109,6 +109,40 @@ OPS_TABLES: dict[str, str] = {
         calibration_slope double precision,
         metrics varchar,
         trained_at timestamp not null""",
+    "ops.experiments": """
+        run_id varchar not null,
+        as_of_date date not null,
+        candidate varchar not null,
+        settings varchar not null,
+        count_folds integer not null,
+        average_precision double precision,
+        auc double precision,
+        empc double precision,
+        is_chosen boolean not null,
+        recorded_at timestamp not null""",
+    "ops.model_metrics": """
+        model_version varchar not null,
+        run_id varchar not null,
+        as_of_date date not null,
+        part varchar not null,
+        dimension varchar not null,
+        member varchar not null,
+        metric varchar not null,
+        metric_value double precision,
+        low_value double precision,
+        high_value double precision""",
+    "ops.model_monitoring": """
+        run_id varchar not null,
+        as_of_date date not null,
+        model_version varchar not null,
+        check_name varchar not null,
+        subject varchar not null,
+        reference_value double precision,
+        check_value double precision,
+        threshold_value double precision,
+        status varchar not null,
+        message varchar,
+        monitored_at timestamp not null""",
 }
 
 # The one rule of what stands: for each as-of date the latest publication, not withdrawn, whose run built it.
@@ -171,5 +205,5 @@ def _note_archived_days(wh: Warehouse) -> None:
 
 def ensure(wh: Warehouse) -> None:
     """`init` unless it was done; costs one small query when it was."""
-    if not wh.exists("ops.archived_days"):
+    if not wh.exists("ops.model_monitoring"):
         init(wh)

@@ -12,13 +12,14 @@ import yaml
 from ml.churn.errors import InputError
 
 PARAMS_FILE = Path(__file__).with_name("params.yaml")
+FEATURES_FILE = Path(__file__).with_name("features.yaml")
 KINDS = {"amount", "count", "days", "ratio", "share", "score", "rate", "category"}
 
 
 @dataclass(frozen=True)
 class Feature:
     """One column of the panel; `window` in days (None: state at the as-of date), `sign` the expected
-    direction.
+    direction, `source` the raw entities it is made from, `reason` the code under which it is told to people.
     """
 
     name: str
@@ -26,6 +27,9 @@ class Feature:
     unit: str
     window: int | None
     sign: int
+    meaning: str = ""
+    source: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def is_category(self) -> bool:
@@ -119,8 +123,17 @@ class Params:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def load_params(file: Path = PARAMS_FILE) -> Params:
-    """Read and check a params file; raises InputError that names the file and the entry at fault."""
+def load_features(file: Path = FEATURES_FILE) -> tuple[Feature, ...]:
+    """The catalogue of features in the order of the file; InputError when it cannot be read."""
+    try:
+        entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return tuple(Feature(**{**entry, "source": tuple(entry["source"])}) for entry in entries)
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise InputError(f"{file.name}: cannot be read as a catalogue of features: {error}") from error
+
+
+def load_params(file: Path = PARAMS_FILE, features_file: Path = FEATURES_FILE) -> Params:
+    """Read and check a params file and its catalogue; raises InputError that names the entry at fault."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         params = Params(
@@ -137,7 +150,7 @@ def load_params(file: Path = PARAMS_FILE) -> Params:
             excluded=tuple(content.pop("excluded")),
             segments=tuple(content.pop("segments")),
             signed_log_kinds=tuple(content.pop("signed_log_kinds")),
-            features=tuple(Feature(**entry) for entry in content.pop("features")),
+            features=load_features(features_file),
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file.name}: cannot be read as churn parameters: {error}") from error
