@@ -8,7 +8,7 @@ import pytest
 
 from ml.churn.errors import InputError
 from ml.churn.frame import check_columns, feature_frame, fingerprint, panel_frame
-from ml.churn.params import PARAMS_FILE, Feature, load_params
+from ml.churn.params import FEATURES_FILE, PARAMS_FILE, Feature, load_params
 
 NUMBER = Feature("closing_balance", "amount", "CZK", None, -1)
 WORD = Feature("value_tier", "category", "tier", 365, 0)
@@ -23,8 +23,6 @@ WORD = Feature("value_tier", "category", "tier", 365, 0)
             "excluded: [tenure_days, sex",
             "excluded by policy and declared as features: tenure_days",
         ),
-        ("name: rate_gap", "name: tenure_days", "declared twice: tenure_days"),
-        ("kind: rate,", "kind: colour,", "feature rate_gap: kind must be"),
         ("outcome_days: 90", "outcome_days: 0", "a day at least"),
         ("gap_days:", "gap_dayz:", "gap_dayz"),
         ("max_rows: 300000", "max_rows: 0", "max_rows must be"),
@@ -38,6 +36,25 @@ def test_a_wrong_params_file_is_named_with_its_entry(tmp_path, old, new, words):
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(InputError, match=r"params\.yaml.*") as caught:
         load_params(file)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("name: rate_gap\n", "name: tenure_days\n", "declared twice: tenure_days"),
+        ("kind: rate\n", "kind: colour\n", "feature rate_gap: kind must be"),
+        ("name: rate_gap\n", "name: sex\n", "excluded by policy and declared as features: sex"),
+        ("name: rate_gap\n", "nam: rate_gap\n", "features.yaml: cannot be read"),
+    ],
+)
+def test_a_wrong_catalogue_is_named_with_its_entry(tmp_path, old, new, words):
+    text = FEATURES_FILE.read_text(encoding="utf-8")
+    assert old in text
+    file = tmp_path / "features.yaml"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_params(features_file=file)
     assert words in str(caught.value)
 
 
