@@ -180,8 +180,12 @@ daily as (
                 ) as integer
             ) as count_{{ part_of_day }}_transactions,
         {%- endfor %}
+        cast(count(*) filter (where is_customer_act and transaction_type = 'card_payment') as integer)
+            as count_card_payments,
         cast(coalesce(sum(customer_amount), 0) as {{ money() }}) as sum_customer_amount,
         cast(coalesce(sum(customer_outflow), 0) as {{ money() }}) as sum_customer_outflow,
+        cast(coalesce(max(reporting_amount) filter (where is_customer_act), 0) as {{ money() }})
+            as max_customer_amount,
         cast(coalesce(sum(fee_amount), 0) as {{ money() }}) as sum_fees,
         cast(coalesce(sum(reporting_amount) filter (where direction = 'credit'), 0) as {{ money() }}) as sum_inflow,
         cast(coalesce(sum(reporting_amount) filter (where direction = 'debit'), 0) as {{ money() }}) as sum_outflow,
@@ -278,8 +282,10 @@ final as (
         {%- for member in channels + (parts_of_day | list) %}
             daily.count_{{ member }}_transactions,
         {%- endfor %}
+        daily.count_card_payments,
         daily.sum_customer_amount,
         daily.sum_customer_outflow,
+        daily.max_customer_amount,
         daily.sum_fees,
         daily.sum_inflow,
         daily.sum_outflow,
