@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator import arrival, journal, market, overrides, relationship
+from simulator import arrival, exit_interviews, journal, market, overrides, relationship
 from simulator.calendar import NEVER, is_month_end, months_between
 from simulator.deliveries import NOT_CHANGED, Deliveries, last_of
 from simulator.habits import make_habits
@@ -96,6 +96,7 @@ def _write_relationship(bank: Bank, deliveries: Deliveries) -> None:
     deliveries.add("interactions", *relationship.interactions(*who))
     deliveries.add("campaigns", *relationship.campaigns(bank.parameters, bank.truth.contacts.starts))
     deliveries.add("campaign_contacts", *relationship.campaign_contacts(bank.parameters, bank.truth))
+    deliveries.add("exit_interviews", *exit_interviews.exit_interviews(bank.parameters, bank.truth))
 
 
 def _write_versions(bank: Bank, deliveries: Deliveries) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from simulator.calendar import day_number, months_between
 
 # Raised whenever the same parameters give other files, so that an old folder is never taken for a new one.
-SIMULATOR_VERSION = 4
+SIMULATOR_VERSION = 5
 # The bank of the plan: 500,000 personal and 50,000 small-business customers.
 PLANNED_CUSTOMERS = 550_000
 SMALLEST, LARGEST = 200, 2_000_000

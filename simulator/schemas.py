@@ -69,4 +69,5 @@ SCHEMAS: dict[str, pa.Schema] = {
         "contact_id:s campaign_id:s customer_id:s contact_group:s contacted_on:d channel:s"
         " response:s valid_from:d known_at:t"
     ),
+    "exit_interviews": _schema("exit_interview_id:s customer_id:s interviewed_on:d reason:s destination:s"),
 }

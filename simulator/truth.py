@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator import calibration, campaigns, columns, engagement, hazard, leaving, portfolio
+from simulator import calibration, campaigns, columns, engagement, exit_interviews, hazard, leaving, portfolio
 from simulator.bank import Bank
 from simulator.calendar import NEVER
 from simulator.outlook import Rolling, look_ahead
@@ -220,6 +220,11 @@ def _parameters(bank: Bank) -> dict[str, Any]:
             "multipliers": dict(zip(campaigns.RESPONSE_TYPES, campaigns.MULTIPLIERS.tolist(), strict=True)),
             "effect_months": campaigns.EFFECT_MONTHS,
             "treated_share": campaigns.TREATED_SHARE,
+        },
+        "exit_interviews": {
+            "answering_share": exit_interviews.ANSWERING_SHARE,
+            "usual_weights": exit_interviews.REASONS,
+            "reason_of_driver": exit_interviews.REASON_OF_DRIVER,
         },
     }
 

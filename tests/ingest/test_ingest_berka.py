@@ -67,7 +67,7 @@ def test_the_published_files_load_without_a_lost_row(
     }
     assert bank.rows("select count(*) from ops.rejected_rows") == [(0,)]
     # What the bank does not keep is there, and empty.
-    for absent in ("tier_overrides", "loyalty_events", "risk_questionnaires"):
+    for absent in ("tier_overrides", "loyalty_events", "risk_questionnaires", "exit_interviews"):
         assert bank.rows(f"select count(*) from raw.{absent}") == [(0,)], absent
     assert bank.rows("select count(booked_hour) from raw.transactions") == [(0,)]
     assert bank.rows(

@@ -35,7 +35,7 @@ def test_contracts_hold_the_entities_and_columns_of_the_interfaces() -> None:
             [name.rstrip("*") for name in names],
             [name.rstrip("*") for name in names if name.endswith("*")],
         )
-    assert len(declared) == 19
+    assert len(declared) == 20
     assert declared == {
         contract.entity: (
             contract.kind,

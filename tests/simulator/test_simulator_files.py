@@ -109,6 +109,7 @@ def test_keys_are_unique(entity: str, files: duckdb.DuckDBPyConnection) -> None:
         ("interactions", "customer_id", "customers"),
         ("campaign_contacts", "customer_id", "customers"),
         ("campaign_contacts", "campaign_id", "campaigns"),
+        ("exit_interviews", "customer_id", "customers"),
     ],
 )
 def test_a_parent_comes_in_the_same_or_an_earlier_delivery(
