@@ -9,12 +9,20 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+from ml.churn.money import empc, mpc
+from ml.churn.params import Economics
+
 Array = np.ndarray[Any, Any]
 BINS = 10
+# The values of the literature, by which EMPC can be compared between banks.
+PUBLISHED = Economics()
 
 
-def metrics(churned: Array, probability: Array) -> dict[str, Any]:
-    """Every figure of one model on one test part; both arrays (rows,). What cannot be computed is None."""
+def metrics(churned: Array, probability: Array, economics: Economics = PUBLISHED) -> dict[str, Any]:
+    """Every figure of one model on one test part; both arrays (rows,). What cannot be computed is None.
+
+    `empc` and `mpc` are money a customer, each with the share of customers that gets the offer.
+    """
     rows, churners = len(churned), int(churned.sum())
     result: dict[str, Any] = {
         "rows": rows,
@@ -31,6 +39,10 @@ def metrics(churned: Array, probability: Array) -> dict[str, Any]:
         "calibration_error": None,
         "calibration_slope": None,
         "calibration_intercept": None,
+        "empc": None,
+        "empc_fraction": None,
+        "mpc": None,
+        "mpc_fraction": None,
     }
     if rows:
         result["brier"] = float(np.mean((probability - churned) ** 2))
@@ -38,7 +50,12 @@ def metrics(churned: Array, probability: Array) -> dict[str, Any]:
     if 0 < churners < rows:
         deciles = gains(churned, probability)
         slope, intercept = calibration_line(churned, probability)
+        expected, at_mean = empc(churned, probability, economics), mpc(churned, probability, economics)
         result |= {
+            "empc": expected.amount,
+            "empc_fraction": expected.fraction,
+            "mpc": at_mean.amount,
+            "mpc_fraction": at_mean.fraction,
             "auc": float(roc_auc_score(churned, probability)),
             "average_precision": float(average_precision_score(churned, probability)),
             "ks": ks(churned, probability),

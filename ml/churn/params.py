@@ -83,6 +83,29 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Economics:
+    """What an offer costs and keeps, in the reporting currency, and the Beta distribution of its acceptance.
+
+    Left out, the values of the literature (Verbraken, Verbeke, Baesens 2013).
+    """
+
+    lifetime_value: float = 200.0
+    incentive_cost: float = 10.0
+    contact_cost: float = 1.0
+    acceptance_alpha: float = 6.0
+    acceptance_beta: float = 14.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Draws and confidence of the intervals, the share of customers a campaign reaches."""
+
+    draws: int = 500
+    confidence: float = 0.95
+    capacity_share: float = 0.1
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A kind of model and the values to try for its settings."""
 
@@ -107,6 +130,8 @@ class Params:
     tie_margin: float
     calibration: Calibration
     calibration_tolerance: float
+    economics: Economics
+    evaluation: Evaluation
     candidates: tuple[Candidate, ...]
     excluded: tuple[str, ...]
     segments: tuple[str, ...]
@@ -146,6 +171,8 @@ def load_params(file: Path = PARAMS_FILE, features_file: Path = FEATURES_FILE) -
             tie_margin=content.pop("choice")["tie_margin"],
             calibration=Calibration(**content.pop("calibration")),
             calibration_tolerance=content.pop("registry")["calibration_tolerance"],
+            economics=Economics(**content.pop("economics")),
+            evaluation=Evaluation(**content.pop("evaluation")),
             candidates=tuple(Candidate(**entry) for entry in content.pop("candidates")),
             excluded=tuple(content.pop("excluded")),
             segments=tuple(content.pop("segments")),
@@ -174,6 +201,20 @@ def _check(params: Params, file_name: str) -> None:
         raise InputError(f"{file_name}: one test snapshot, one test churner, two calibration folds at least")
     if params.sample.max_rows < 1:
         raise InputError(f"{file_name}: sample: max_rows must be a number of rows, one at least")
+    money = params.economics
+    if not 0 <= money.incentive_cost < money.lifetime_value or money.contact_cost < 0:
+        raise InputError(
+            f"{file_name}: economics: costs must not be negative, and a kept customer must be worth more "
+            "than the incentive"
+        )
+    if min(money.acceptance_alpha, money.acceptance_beta) <= 0:
+        raise InputError(f"{file_name}: economics: both parameters of the Beta distribution must be positive")
+    judged = params.evaluation
+    if judged.draws < 1 or not 0 < judged.confidence < 1 or not 0 < judged.capacity_share <= 1:
+        raise InputError(
+            f"{file_name}: evaluation: one draw at least, confidence between 0 and 1, capacity_share "
+            "above 0 and 1 at most"
+        )
     for feature in params.features:
         if feature.kind not in KINDS or feature.sign not in (-1, 0, 1):
             raise InputError(
