@@ -78,3 +78,25 @@ MARTS: dict[Scheme, tuple[str, str]] = {
     "loyalty_class": ("fct_customer_loyalty_classes", "loyalty_class"),
     "rfm_segment": ("fct_customer_rfm", "segment"),
 }
+
+# Codes under which the features of the churn model are told (ml/churn/features.yaml).
+CHURN_REASONS = (
+    "low_activity",
+    "falling_activity",
+    "channel_shift",
+    "low_assets",
+    "falling_balance",
+    "money_leaving",
+    "few_products",
+    "card_idle",
+    "new_relationship",
+    "complaint",
+    "dissatisfied",
+    "late_payment",
+    "credit_use",
+    "contact_history",
+    "key_date",
+    "rate_gap",
+    "tier_and_rfm",
+    "customer_profile",
+)

@@ -160,6 +160,23 @@ class RiskBand(BankPolicy):
     rule_version: Version
 
 
+class ChurnReason(BankPolicy):
+    reason_code: Code
+    reason_en: Words
+    reason_zh: Words
+    is_allowed: Flag
+    action_code: Code
+    action_en: Words
+    action_zh: Words
+    rule_version: Version
+
+
+class ChurnValue(BankPolicy):
+    horizon_months: Annotated[Whole, Field(ge=1, le=120)]
+    discount_rate_annual: Annotated[Share, Field(lt=1)]
+    rule_version: Version
+
+
 class Kpi(Row):
     kpi_code: Code
     kpi_en: Words

@@ -53,6 +53,10 @@ SEEDS: dict[str, Seed] = {
     ),
     "policy_churn": Seed(rows.Churn, ("policy_set", _DAY), rules=(risk.churn_can_be_seen,)),
     "policy_risk_bands": Seed(rows.RiskBand, ("policy_set", "risk_band", _DAY), rules=(risk.bands_cover,)),
+    "policy_churn_reasons": Seed(
+        rows.ChurnReason, ("policy_set", "reason_code", _DAY), rules=(risk.reasons_are_told,)
+    ),
+    "policy_churn_value": Seed(rows.ChurnValue, ("policy_set", _DAY)),
     "policy_kpis": Seed(rows.Kpi, ("kpi_code",), ()),
     "policy_kpi_targets": Seed(rows.KpiTarget, ("policy_set", "kpi_code", _DAY)),
     "policy_satisfaction": Seed(rows.Satisfaction, ("policy_set", _DAY)),

@@ -1,10 +1,10 @@
-"""Risk appetite, churn and risk bands."""
+"""Risk appetite, churn, its reasons and risk bands."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from policy.codes import APPETITES
-from policy.rows import Churn, Finding, RiskBand, RiskCap
+from policy.codes import APPETITES, CHURN_REASONS
+from policy.rows import Churn, ChurnReason, Finding, RiskBand, RiskCap
 
 
 def caps_rise(rows: Sequence[RiskCap]) -> Iterator[Finding]:
@@ -66,3 +66,21 @@ def bands_cover(rows: Sequence[RiskBand]) -> Iterator[Finding]:
         and medium.lower_bound >= medium.upper_bound
     ):
         yield medium, f"lower_bound {medium.lower_bound} is not below upper_bound {medium.upper_bound}"
+
+
+def reasons_are_told(rows: Sequence[ChurnReason]) -> Iterator[Finding]:
+    """Every reason that a score may have is there, and an action has one wording, whatever leads to it."""
+    missing = [code for code in CHURN_REASONS if code not in {row.reason_code for row in rows}]
+    if missing:
+        yield (
+            rows[0],
+            f"the version has no row of {', '.join(missing)}: to tell a reason no more, keep its row and "
+            "set is_allowed to false",
+        )
+    wordings: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        if row.reason_code not in CHURN_REASONS:
+            yield row, f"reason_code is none of the scores: write one of {', '.join(CHURN_REASONS)}"
+        words = (row.action_en, row.action_zh)
+        if wordings.setdefault(row.action_code, words) != words:
+            yield row, f"action {row.action_code} has other words in another row: give it one wording"

@@ -524,6 +524,26 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "cny, high",
         "lower_bound is 20: write",
     ),
+    "a reason that is missing": (
+        drop("policy_churn_reasons", {**CNY, "reason_code": "rate_gap"}),
+        "cny, low_activity",
+        "no row of rate_gap: to tell a reason no more",
+    ),
+    "a reason that no score has": (
+        change("policy_churn_reasons", {**CNY, "reason_code": "rate_gap"}, reason_code="weather"),
+        "cny, weather",
+        "reason_code is none of the scores",
+    ),
+    "an action of two wordings": (
+        change("policy_churn_reasons", {**CNY, "reason_code": "falling_balance"}, action_en="Sell a deposit"),
+        "cny, falling_balance",
+        "action savings_offer has other words",
+    ),
+    "a horizon of no months": (
+        change("policy_churn_value", CNY, horizon_months="0"),
+        "cny, 1900-01-01",
+        "horizon_months is 0: write",
+    ),
     "a target of an unknown indicator": (
         change("policy_kpi_targets", {**CNY, "kpi_code": "satisfaction_share"}, kpi_code="happiness"),
         "cny, happiness",
