@@ -100,3 +100,10 @@ CHURN_REASONS = (
     "tier_and_rfm",
     "customer_profile",
 )
+
+# What monitoring asks of the churn model (ml/churn/monitor).
+ModelCheck = Literal[
+    "feature_psi", "features_drifted", "feature_range", "score_psi", "null_share", "mean_score", "auc",
+    "calibration_intercept", "calibration_slope", "lift_top_decile", "volume", "coverage", "reason_psi",
+    "champion_age", "fairness_tpr", "fairness_fpr",
+]  # fmt: skip

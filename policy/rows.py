@@ -10,6 +10,7 @@ from policy.codes import (
     CustomerKind,
     LoanRecord,
     Measure,
+    ModelCheck,
     ProductFamily,
     SavingsGrade,
     Scheme,
@@ -174,6 +175,21 @@ class ChurnReason(BankPolicy):
 class ChurnValue(BankPolicy):
     horizon_months: Annotated[Whole, Field(ge=1, le=120)]
     discount_rate_annual: Annotated[Share, Field(lt=1)]
+    rule_version: Version
+
+
+class ModelAlert(BankPolicy):
+    check_name: ModelCheck
+    threshold: Annotated[Number, Field(ge=0, le=3650)]
+    min_count: AtLeastOne
+    is_retraining_reason: Flag
+    rule_version: Version
+
+
+class Fairness(BankPolicy):
+    elderly_from_age: Annotated[Whole, Field(ge=18, le=120)]
+    min_group_size: AtLeastOne
+    min_selection_ratio: Annotated[Share, Field(gt=0, decimal_places=4)]
     rule_version: Version
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policy import rows
-from policy.rules import across, bands, rfm, risk, savings, stability, value, weights
+from policy.rules import across, bands, monitoring, rfm, risk, savings, stability, value, weights
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ SEEDS: dict[str, Seed] = {
         rows.ChurnReason, ("policy_set", "reason_code", _DAY), rules=(risk.reasons_are_told,)
     ),
     "policy_churn_value": Seed(rows.ChurnValue, ("policy_set", _DAY)),
+    "policy_model_alerts": Seed(
+        rows.ModelAlert, ("policy_set", "check_name", _DAY), rules=(monitoring.every_check,)
+    ),
+    "policy_fairness": Seed(rows.Fairness, ("policy_set", _DAY)),
     "policy_kpis": Seed(rows.Kpi, ("kpi_code",), ()),
     "policy_kpi_targets": Seed(rows.KpiTarget, ("policy_set", "kpi_code", _DAY)),
     "policy_satisfaction": Seed(rows.Satisfaction, ("policy_set", _DAY)),

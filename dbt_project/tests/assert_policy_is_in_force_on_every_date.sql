@@ -1,7 +1,7 @@
 -- A date before the first version of a policy would drop every customer from an inner join.
 {% set policies = [
     'policy_tiers', 'policy_tier_stability', 'policy_rfm', 'policy_churn', 'policy_risk_bands', 'policy_satisfaction',
-    'policy_churn_reasons', 'policy_churn_value',
+    'policy_churn_reasons', 'policy_churn_value', 'policy_model_alerts', 'policy_fairness',
 ] %}
 
 {% for policy in policies %}

@@ -602,6 +602,36 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "cny, value_tier, personal, middle",
         "no tier 'middle'",
     ),
+    "a check without a threshold": (
+        drop("policy_model_alerts", {**CNY, "check_name": "auc"}),
+        "cny, feature_psi, 1900-01-01",
+        "no row of auc",
+    ),
+    "an age of a champion in years": (
+        change("policy_model_alerts", {**CNY, "check_name": "champion_age"}, threshold="0.25"),
+        "cny, champion_age, 1900-01-01",
+        "write 1 or more",
+    ),
+    "a threshold in per cent": (
+        change("policy_model_alerts", {**CNY, "check_name": "null_share"}, threshold="5"),
+        "cny, null_share, 1900-01-01",
+        "above 1",
+    ),
+    "an unknown check": (
+        change("policy_model_alerts", {**CNY, "check_name": "auc"}, check_name="gini"),
+        "cny, gini, 1900-01-01",
+        "check_name",
+    ),
+    "an elderly child": (
+        change("policy_fairness", CNY, elderly_from_age="6"),
+        "cny, 1900-01-01",
+        "elderly_from_age is 6",
+    ),
+    "a selection ratio of none": (
+        change("policy_fairness", CNY, min_selection_ratio="0"),
+        "cny, 1900-01-01",
+        "min_selection_ratio is 0",
+    ),
     "a score of six": (
         change("policy_satisfaction", CNY, satisfied_from_score="6"),
         "cny, 1900-01-01",

@@ -13,6 +13,10 @@ select
     count_open_accounts,
     count_product_families,
     is_open,
+    is_elderly,
+    is_disabled,
+    {# True when one of the two is, false when neither is, null when the unknown one decides. #}
+    is_elderly or is_disabled as needs_adapted_service,
     as_of_date,
     opened_on,
     closed_on
