@@ -10,12 +10,13 @@ import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
 from ml.churn.errors import InputError
@@ -81,7 +82,12 @@ def _scaled(params: Params) -> ColumnTransformer:
             # arcsinh is a logarithm that takes zero and keeps the sign.
             ("skewed", make_pipeline(_imputer(), FunctionTransformer(np.arcsinh), StandardScaler()), skewed),
             ("even", make_pipeline(_imputer(), StandardScaler()), even),
-            ("category", _categories(), _category_names(params.features)),
+            # Centred, which moves the intercept alone: reasons are told against the mean customer.
+            (
+                "category",
+                make_pipeline(_categories(), StandardScaler(with_std=False)),
+                _category_names(params.features),
+            ),
         ]
     )
 
