@@ -9,9 +9,11 @@ import json
 import shutil
 import tempfile
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zipfile import ZIP_DEFLATED
 
@@ -22,6 +24,8 @@ from sklearn.exceptions import InconsistentVersionWarning
 from ml.churn.errors import InputError
 
 MODEL, EVALUATION = "model.skops", "evaluation.skops"
+# What the model was fitted on, as frozen bins (ml/churn/monitor/reference.py).
+REFERENCE = "reference.json"
 
 # Beyond what skops trusts by itself; a file that names any other type is not loaded.
 TRUSTED_TYPES = [
@@ -51,9 +55,15 @@ class Registry:
         self.root = root
         self._log = root / "champions.json"
 
-    def save(self, version: str, models: dict[str, ClassifierMixin], metadata: dict[str, Any]) -> None:
-        """Write the models (by file name) and metadata.json as the folder `version`, which must not exist
-        yet.
+    def save(
+        self,
+        version: str,
+        models: dict[str, ClassifierMixin],
+        metadata: dict[str, Any],
+        texts: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Write the models and other texts (by file name) and metadata.json as the folder `version`, which
+        must not exist yet.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.root))
@@ -61,6 +71,9 @@ class Registry:
             hashes = {}
             for file_name, model in models.items():
                 skops.io.dump(model, draft / file_name, compression=ZIP_DEFLATED)
+                hashes[file_name] = _sha256(draft / file_name)
+            for file_name, content in texts.items():
+                (draft / file_name).write_text(content, encoding="utf-8")
                 hashes[file_name] = _sha256(draft / file_name)
             text = json.dumps(metadata | {"files": hashes}, indent=2, sort_keys=True, ensure_ascii=False)
             (draft / "metadata.json").write_text(text + "\n", encoding="utf-8")
@@ -101,6 +114,19 @@ class Registry:
             raise InputError(
                 f"model {version} has no readable metadata.json in the registry; {_RETRAIN}"
             ) from error
+        return content
+
+    def reference(self, version: str) -> dict[str, Any] | None:
+        """What the model was fitted on, as reference() gave it; None for a model stored without. InputError
+        when the file is not the one that was registered.
+        """
+        registered = self.metadata(version)["files"].get(REFERENCE)
+        if registered is None:
+            return None
+        file = self.root / version / REFERENCE
+        if _sha256(file) != registered:
+            raise InputError(f"model {version}: {REFERENCE} is not the file that was registered; {_RETRAIN}")
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return content
 
     def versions(self) -> list[str]:

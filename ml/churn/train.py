@@ -15,13 +15,14 @@ import pandas as pd
 import pyarrow as pa
 from rich.progress import Progress
 
-from ml.churn import evaluate
+from ml.churn import evaluate, figures
 from ml.churn.errors import InputError, NothingToTrainError
 from ml.churn.fit import final_fold, snapshots, train
 from ml.churn.frame import KEYS, check_columns, fingerprint, panel_frame
+from ml.churn.monitor.reference import reference
 from ml.churn.params import Params
 from ml.churn.pipeline import probabilities
-from ml.churn.registry import EVALUATION, Promotion, Registry, beats
+from ml.churn.registry import EVALUATION, MODEL, REFERENCE, Promotion, Registry, beats
 from ml.churn.runs import Run, get_run
 from ml.churn.sample import Drawn, draw
 from warehouse import Settings, Warehouse, open_warehouse
@@ -29,7 +30,7 @@ from warehouse.runs import utc_now
 
 LABELS = ("label_status", "is_churned", "observation_complete")
 # What history.fct_customer_features carries beside features.
-ADMINISTRATIVE = ("run_id", "is_eligible")
+ADMINISTRATIVE = ("run_id", "is_eligible", evaluate.RISK_INDEX)
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,18 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
             models, metadata = train(panel, params, progress)
             metadata |= {"model_version": model_version, "as_of_date": run.as_of_date.isoformat()}
             metadata["metrics"]["sample"] = drawn.metadata()
-            registry.save(model_version, models, metadata | {"git_commit": _git_commit()})
+            fitted_on = reference(
+                panel, params.features, probabilities(models[MODEL], panel[params.feature_names])
+            )
+            registry.save(
+                model_version,
+                models,
+                metadata | {"git_commit": _git_commit()},
+                {REFERENCE: json.dumps(fitted_on, indent=1, ensure_ascii=False) + "\n"},
+            )
         outcome = promote_if_better(registry, model_version, run.as_of_date, test, params)
         _record(wh, run, outcome.outcome, registry.metadata(model_version))
+        figures.record(wh, run, model_version, registry.metadata(model_version))
     return outcome
 
 
@@ -82,11 +92,12 @@ def read_panel(wh: Warehouse, run: Run, params: Params) -> tuple[pd.DataFrame, D
         where=relation,
         remedy="make the dbt model and ml/churn/params.yaml agree",
     )
-    segments = [name for name in params.segments if name in present and name not in params.feature_names]
-    columns = ", ".join([*KEYS, "is_churned", *params.feature_names, *segments])
+    shown = (*params.segments, evaluate.RISK_INDEX)
+    beside = [name for name in shown if name in present and name not in params.feature_names]
+    columns = ", ".join([*KEYS, "is_churned", *params.feature_names, *beside])
     drawn = draw(wh, relation, params)
     table = wh.query(f"select {columns} from {relation} where {drawn.condition}")
-    panel = panel_frame(table, params.features, segments, where=relation)
+    panel = panel_frame(table, params.features, beside, where=relation)
     matured = run.knowledge_cutoff_on - timedelta(days=params.windows.embargo_days)
     if len(panel) and panel["as_of_date"].max() > matured:
         raise InputError(
@@ -118,7 +129,7 @@ def promote_if_better(
         is_better, reason = True, "the first model"
     else:
         try:
-            standing = _evaluate_again(registry, champion.model_version, test)
+            standing = _evaluate_again(registry, champion.model_version, test, params)
             challenger = registry.metadata(model_version)["metrics"]["test"]
             is_better, reason = beats(challenger, standing, params.calibration_tolerance)
         except InputError as error:
@@ -130,7 +141,9 @@ def promote_if_better(
     return Outcome(model_version, "promoted", reason)
 
 
-def _evaluate_again(registry: Registry, model_version: str, test: pd.DataFrame) -> dict[str, Any]:
+def _evaluate_again(
+    registry: Registry, model_version: str, test: pd.DataFrame, params: Params
+) -> dict[str, Any]:
     names = [feature["name"] for feature in registry.metadata(model_version)["features"]]
     check_columns(
         list(test.columns),
@@ -140,11 +153,12 @@ def _evaluate_again(registry: Registry, model_version: str, test: pd.DataFrame) 
         remedy=f"{model_version} needs them",
     )
     model = registry.load(model_version, EVALUATION)
-    return evaluate.metrics(test["is_churned"].to_numpy(), probabilities(model, test[names]))
+    predicted = probabilities(model, test[names])
+    return evaluate.metrics(test["is_churned"].to_numpy(), predicted, params.economics)
 
 
 def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any]) -> None:
-    figures = metadata.get("metrics", {}).get("test", {})
+    tested = metadata.get("metrics", {}).get("test", {})
     trained_on = metadata.get("trained_on", {})
     row = {
         "model_version": pa.array([metadata.get("model_version")], pa.string()),
@@ -154,11 +168,11 @@ def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any]) -> 
         "chosen_model": pa.array([metadata.get("chosen_model")], pa.string()),
         "rows_trained": pa.array([trained_on.get("rows")], pa.int64()),
         "churners_trained": pa.array([trained_on.get("churners")], pa.int64()),
-        "auc": pa.array([figures.get("auc")], pa.float64()),
-        "average_precision": pa.array([figures.get("average_precision")], pa.float64()),
-        "brier": pa.array([figures.get("brier")], pa.float64()),
-        "lift_top_decile": pa.array([figures.get("lift_top_decile")], pa.float64()),
-        "calibration_slope": pa.array([figures.get("calibration_slope")], pa.float64()),
+        "auc": pa.array([tested.get("auc")], pa.float64()),
+        "average_precision": pa.array([tested.get("average_precision")], pa.float64()),
+        "brier": pa.array([tested.get("brier")], pa.float64()),
+        "lift_top_decile": pa.array([tested.get("lift_top_decile")], pa.float64()),
+        "calibration_slope": pa.array([tested.get("calibration_slope")], pa.float64()),
         "metrics": pa.array(
             [json.dumps(metadata.get("metrics") or {"reason": metadata.get("reason")}, sort_keys=True)],
             pa.string(),
