@@ -72,6 +72,7 @@ final as (
         {{ days_between('related_since_on', 'as_of_date') }} as tenure_days,
         count_open_accounts,
         count_product_families,
+        cast(extract(year from as_of_date) - birth_year as integer) as age_years,
         min_tenure_days,
         relationship_status = 'open' as is_open,
         extract(year from as_of_date) - birth_year >= elderly_from_age as is_elderly,
