@@ -1,4 +1,4 @@
-"""Command line of the churn model: train, score, models."""
+"""Command line of the churn model: train, score, monitor, models."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from ml.churn.errors import InputError, NothingToTrainError, TooYoungError
+from ml.churn.monitor.run import run_monitoring
 from ml.churn.params import load_params
 from ml.churn.registry import Registry
 from ml.churn.score import run_scoring
@@ -18,9 +19,10 @@ NOTHING_TO_DO = 99
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 bad input, 75 the warehouse could not be reached,
-    99 nothing to train on or to score with yet.
+    99 nothing to train on or to score with yet, or no training asked for.
     """
     options = _parser().parse_args(arguments)
+    code = 0
     try:
         settings = Settings.from_environment()
         if options.command == "models":
@@ -29,6 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
             if options.command == "train":
                 outcome = run_training(settings, load_params(), options.run, progress)
                 done = f"{outcome.model_version}: {outcome.outcome} ({outcome.reason})"
+            elif options.command == "monitor":
+                verdict = run_monitoring(settings, load_params(), options.run, progress)
+                counts = ", ".join(f"{count} {status}" for status, count in verdict.counts.items())
+                asked = "asked for" if verdict.is_training_asked else "not asked for"
+                done = f"checks: {counts}; a training is {asked}: {verdict.reason}"
+                code = 0 if verdict.is_training_asked else NOTHING_TO_DO
             else:
                 model_version, rows = run_scoring(settings, load_params(), options.run, progress)
                 done = f"{rows} customers scored by {model_version}"
@@ -42,18 +50,18 @@ def main(arguments: list[str] | None = None) -> int:
     except TooYoungError as young:
         print(f"ml.churn score: published without scores: the bank is too young: {young}", file=sys.stderr)
         return NOTHING_TO_DO
-    return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ml.churn",
         description="Train the churn model on matured month-ends and score customers with the champion.",
-        epilog="Exit codes: 0 done; 2 bad input or no champion; 75 worth a retry; 99 nothing to train on, or "
-        "the bank is too young for scores. KEEPWELL_HOME, KEEPWELL_SOURCE and KEEPWELL_TARGET choose the "
-        "bank, ml/churn/params.yaml the model.",
+        epilog="Exit codes: 0 done; 2 bad input or no champion; 75 worth a retry; 99 nothing to train on, "
+        "the bank is too young for scores, or monitoring asks for no training. KEEPWELL_HOME, "
+        "KEEPWELL_SOURCE and KEEPWELL_TARGET choose the bank, ml/churn/params.yaml the model.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,score,models}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,score,monitor,models}")
     train = commands.add_parser(
         "train",
         help="fit on RUN.churn_panel, register, promote when better",
@@ -67,7 +75,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Score the eligible customers of RUN.fct_customer_features with the champion as it stood "
         "at the run's as-of date, and replace RUN.raw_churn_scores.",
     )
-    for command in (train, score):
+    monitor = commands.add_parser(
+        "monitor",
+        help="check drift and performance of the champion; exit 0 asks for a training",
+        description="Check the newest published features and scores against what the champion was fitted on, "
+        "and the scores whose outcome is known by RUN.churn_panel, of a run of kind training. Replaces the "
+        "run's rows of ops.model_monitoring. Exit code 0: a training is asked for; 99: none is.",
+    )
+    for command in (train, score, monitor):
         command.add_argument("--run", required=True, metavar="RUN", help="run_id, such as run_20261031_01")
     commands.add_parser(
         "models", help="list the registry", description="List the registered models and the champions."
