@@ -2,10 +2,12 @@
 together.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
@@ -14,6 +16,8 @@ from ml.churn.params import Economics
 
 Array = np.ndarray[Any, Any]
 BINS = 10
+# The panel's column of the weighted index; a baseline, never a feature.
+RISK_INDEX = "risk_index_score"
 # The values of the literature, by which EMPC can be compared between banks.
 PUBLISHED = Economics()
 
@@ -90,21 +94,31 @@ def gains(churned: Array, probability: Array, bins: int = BINS) -> list[dict[str
     ]
 
 
-def brier_parts(churned: Array, probability: Array) -> tuple[dict[str, float], float]:
-    """Murphy's reliability, resolution and uncertainty over deciles of the score, and the mean absolute error
-    of a decile.
-
-    Up to ten distinct scores are their own bins, and the parts then add up to the Brier score exactly.
+def calibration_bins(churned: Array, probability: Array) -> list[dict[str, float]]:
+    """Customers, mean prediction and churn rate by decile of the score, safest first; up to ten distinct
+    scores are their own bins, and equal scores are never parted.
     """
     distinct, bins = np.unique(probability, return_inverse=True)
     if len(distinct) > BINS:
         bins = np.floor(BINS * (rankdata(probability) - 0.5) / len(probability)).astype(int)
-    weights = np.bincount(bins)
-    filled = weights > 0
-    weights = weights[filled]
-    predicted = np.bincount(bins, weights=probability)[filled] / weights
-    observed = np.bincount(bins, weights=churned)[filled] / weights
-    share, rate = weights / weights.sum(), float(np.mean(churned))
+    customers = np.bincount(bins)
+    predicted, observed = np.bincount(bins, weights=probability), np.bincount(bins, weights=churned)
+    return [
+        {"customers": int(n), "predicted": float(said / n), "observed": float(seen / n)}
+        for n, said, seen in zip(customers, predicted, observed, strict=True)
+        if n
+    ]
+
+
+def brier_parts(churned: Array, probability: Array) -> tuple[dict[str, float], float]:
+    """Murphy's reliability, resolution and uncertainty over calibration_bins(), and the mean absolute error
+    of a bin.
+
+    Where the distinct scores are the bins, the parts add up to the Brier score exactly.
+    """
+    bins = pd.DataFrame(calibration_bins(churned, probability))
+    share, rate = bins["customers"].to_numpy() / len(churned), float(np.mean(churned))
+    predicted, observed = bins["predicted"].to_numpy(), bins["observed"].to_numpy()
     parts = {
         "reliability": float(share @ (predicted - observed) ** 2),
         "resolution": float(share @ (observed - rate) ** 2),
@@ -113,35 +127,86 @@ def brier_parts(churned: Array, probability: Array) -> tuple[dict[str, float], f
     return parts, float(share @ np.abs(predicted - observed))
 
 
-def calibration_line(churned: Array, probability: Array) -> tuple[float | None, float | None]:
-    """Slope of the outcome's log-odds on the predicted ones (1 is right, below 1 overconfident), and
-    calibration in the large: the shift of log-odds that makes the mean right (0 is right, above 0 the model
-    promises too few churners).
+@dataclass(frozen=True)
+class CalibrationFits:
+    """Log-odds of a prediction (rows,), the coefficients (constant, slope) of the outcome's log-odds on them,
+    and the constant shift of them; None without a finite answer.
     """
+
+    log_odds: Array
+    line: Array | None
+    shift: float | None
+
+
+def calibration_fits(churned: Array, probability: Array) -> CalibrationFits:
+    """The two logistic regressions of calibration_line()."""
     clipped = np.clip(probability, 1e-8, 1 - 1e-8)
     log_odds = np.log(clipped / (1 - clipped))
     ones = np.ones((len(log_odds), 1))
     shift = _logit_fit(ones, churned, offset=log_odds)
     line = None
-    if np.ptp(log_odds) > 0:
+    if len(log_odds) and np.ptp(log_odds) > 0:
         line = _logit_fit(np.column_stack([ones, log_odds]), churned, offset=np.zeros(len(log_odds)))
-    return None if line is None else float(line[1]), None if shift is None else float(shift[0])
+    return CalibrationFits(
+        log_odds=log_odds,
+        line=line,
+        shift=None if shift is None else float(shift[0]),
+    )
+
+
+def calibration_line(churned: Array, probability: Array) -> tuple[float | None, float | None]:
+    """Slope of the outcome's log-odds on the predicted ones (1 is right, below 1 overconfident), and
+    calibration in the large: the shift of log-odds that makes the mean right (0 is right, above 0 the model
+    promises too few churners).
+    """
+    fits = calibration_fits(churned, probability)
+    return None if fits.line is None else float(fits.line[1]), fits.shift
+
+
+def capacity_cut(probability: Array, share: float) -> float | None:
+    """The smallest score at or above which lie at most `share` of the customers; None when equals at the top
+    are already more.
+    """
+    scores, counts = np.unique(-probability, return_counts=True)
+    fits = np.cumsum(counts) <= share * len(probability)
+    return float(-scores[fits][-1]) if fits.any() else None
+
+
+def selection(churned: Array, is_selected: Array) -> dict[str, float | None]:
+    """Of a list of customers: the share on it, of the churners (tpr) and of the stayers (fpr)."""
+    parts = {
+        "selection_rate": is_selected,
+        "tpr": is_selected[churned == 1],
+        "fpr": is_selected[churned == 0],
+    }
+    return {name: float(part.mean()) if len(part) else None for name, part in parts.items()}
+
+
+def members(panel: pd.DataFrame, column: str) -> dict[str, Array]:
+    """(rows,) which rows have each value of a column, in the order of the values; nulls are `unknown`."""
+    values = panel[column].where(panel[column].notna(), "unknown").astype(str).to_numpy()
+    return {value: values == value for value in sorted(set(values))}
 
 
 def by_segment(
-    panel: pd.DataFrame, probability: Array, segments: tuple[str, ...]
+    panel: pd.DataFrame,
+    probability: Array,
+    segments: tuple[str, ...],
+    economics: Economics = PUBLISHED,
+    is_selected: Array | None = None,
 ) -> dict[str, dict[str, Any]]:
     """metrics() without gains for each value of each column of `segments` that the panel has; nulls are
-    `unknown`.
+    `unknown`. With `is_selected` (rows,) also selection().
     """
+    churned = panel["is_churned"].to_numpy()
     result: dict[str, dict[str, Any]] = {}
     for column in (name for name in segments if name in panel):
-        values = panel[column].where(panel[column].notna(), "unknown").astype(str).to_numpy()
         result[column] = {}
-        for value in sorted(set(values)):
-            rows = values == value
-            figures = metrics(panel["is_churned"].to_numpy()[rows], probability[rows])
+        for value, rows in members(panel, column).items():
+            figures = metrics(churned[rows], probability[rows], economics)
             del figures["gains"]
+            if is_selected is not None:
+                figures |= selection(churned[rows], is_selected[rows])
             result[column][value] = figures
     return result
 
@@ -152,6 +217,27 @@ def tier_rate_baseline(train: pd.DataFrame, test: pd.DataFrame) -> Array:
     """
     rates = train.groupby("value_tier")["is_churned"].mean()
     return test["value_tier"].map(rates).astype(float).fillna(train["is_churned"].mean()).to_numpy()
+
+
+def risk_index_baseline(train: pd.DataFrame, test: pd.DataFrame) -> Array | None:
+    """(test rows,) what the weighted risk index says, as probabilities: a logistic line of the training part.
+
+    An index that is unknown is taken as the mean of the known ones. One that falls with churn in the training
+    part says nothing in the direction it claims, and is the mean churn rate for all. None where the panel has
+    no index.
+    """
+    if RISK_INDEX not in train or train[RISK_INDEX].isna().all() or test[RISK_INDEX].isna().all():
+        return None
+    known = train[RISK_INDEX].astype(float)
+    mean, spread = known.mean(), known.std(ddof=0) or 1.0
+    design, asked = (
+        np.column_stack([np.ones(len(part)), (part[RISK_INDEX].astype(float).fillna(mean) - mean) / spread])
+        for part in (train, test)
+    )
+    line = _logit_fit(design, train["is_churned"].to_numpy(), offset=np.zeros(len(train)))
+    if line is None or line[1] <= 0:
+        return np.full(len(test), train["is_churned"].mean())
+    return np.asarray(expit(asked @ line))
 
 
 def directions(panel: pd.DataFrame, names: list[str]) -> dict[str, float | None]:

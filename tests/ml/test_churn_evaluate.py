@@ -106,3 +106,64 @@ def test_directions_ignore_nulls_and_give_up_without_spread():
         {"is_churned": [0, 0, 1, 1], "up": [1, 2, 3, np.nan], "down": [4.0, 3, 2, 1], "none": [np.nan] * 4}
     )
     assert evaluate.directions(panel, ["up", "down", "none"]) == {"up": 0.5, "down": -0.5, "none": None}
+
+
+def test_who_a_capacity_reaches_takes_equals_together():
+    probability = np.array([0.9, 0.5, 0.5, 0.5, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    assert evaluate.capacity_cut(probability, 0.1) == 0.9
+    assert evaluate.capacity_cut(probability, 0.3) == 0.9
+    assert evaluate.capacity_cut(probability, 0.4) == 0.5
+    assert evaluate.capacity_cut(probability, 0.05) is None
+    assert evaluate.capacity_cut(np.array([]), 0.5) is None
+
+
+def test_selection_and_error_rates_of_a_list_by_hand():
+    churned = np.array([1, 1, 0, 0, 0])
+    found = evaluate.selection(churned, np.array([True, False, True, False, False]))
+    assert found == {"selection_rate": 0.4, "tpr": 0.5, "fpr": pytest.approx(1 / 3)}
+    nobody = evaluate.selection(np.zeros(2, dtype=int), np.array([True, False]))
+    assert nobody == {"selection_rate": 0.5, "tpr": None, "fpr": 0.5}
+
+
+def test_rates_by_group_are_of_the_one_list_of_all():
+    panel = pd.DataFrame({"is_churned": [1, 0, 1, 0], "sex": ["f", "f", "m", None]})
+    is_selected = np.array([True, True, False, False])
+    found = evaluate.by_segment(panel, np.array([0.9, 0.8, 0.4, 0.1]), ("sex",), is_selected=is_selected)
+    rates = {member: figures["selection_rate"] for member, figures in found["sex"].items()}
+    assert rates == {"f": 1.0, "m": 0.0, "unknown": 0.0}
+    assert (found["sex"]["m"]["tpr"], found["sex"]["unknown"]["tpr"]) == (0.0, None)
+
+
+def test_calibration_bins_are_deciles_and_equals_stay_together(plan):
+    bins = evaluate.calibration_bins(*plan)
+    assert [one["customers"] for one in bins] == [100_000, 200_000, 200_000]
+    assert all(one["predicted"] == pytest.approx(one["observed"]) for one in bins)
+    many = evaluate.calibration_bins(np.arange(1000) % 2, np.arange(1000) / 1000)
+    assert [one["customers"] for one in many] == [100] * 10
+
+
+def index_panel(index, churned):
+    return pd.DataFrame({"risk_index_score": index, "is_churned": churned})
+
+
+def test_the_risk_index_becomes_a_probability_by_the_training_part():
+    rng = np.random.default_rng(1)
+    index = rng.uniform(0, 100, 5000)
+    churned = (rng.random(5000) < 1 / (1 + np.exp(-(index - 80) / 15))).astype(int)
+    test = index_panel(np.array([0.0, 65.0, 80.0, None], dtype=object), [0, 0, 1, 0])
+    found = evaluate.risk_index_baseline(index_panel(index, churned), test)
+    assert found[:3] == pytest.approx([0.0048, 0.269, 0.5], abs=0.03)
+    # An index that is unknown is taken as the mean, 50.
+    assert found[3] == pytest.approx(0.119, abs=0.03)
+
+
+def test_an_index_that_falls_with_churn_ranks_nobody():
+    train = index_panel([90.0, 80, 70, 20, 10, 30], [0, 1, 0, 1, 1, 0])
+    assert evaluate.risk_index_baseline(train, train).tolist() == [0.5] * 6
+
+
+def test_without_an_index_there_is_no_such_baseline():
+    panel = pd.DataFrame({"is_churned": [0, 1]})
+    assert evaluate.risk_index_baseline(panel, panel) is None
+    unknown = index_panel([None, None], [0, 1])
+    assert evaluate.risk_index_baseline(unknown, unknown) is None
