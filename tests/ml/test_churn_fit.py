@@ -174,4 +174,4 @@ def test_the_metrics_are_those_of_the_evaluated_model(trained, panel, quick):
     again = evaluate.metrics(
         test["is_churned"].to_numpy(), probabilities(trained[0][EVALUATION], test[quick.feature_names])
     )
-    assert again == trained[1]["metrics"]["test"]
+    assert again.items() <= trained[1]["metrics"]["test"].items()
