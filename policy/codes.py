@@ -18,6 +18,18 @@ SavingsGrade = Literal["excellent", "good", "ordinary", "risk"]
 LoanRecord = Literal["poor", "sound", "none"]
 ProductFamily = Literal["current", "savings", "term_deposit", "loan", "card", "wealth", "insurance"]
 Measure = Literal["r", "f", "m"]
+RiskIndicatorCode = Literal[
+    "age",
+    "sex",
+    "education",
+    "income",
+    "assets",
+    "products",
+    "transactions",
+    "credit_use",
+    "rate_gap",
+    "policy_rate",
+]
 
 # Insurance has no balance to earn on.
 EARNING_FAMILIES: tuple[ProductFamily, ...] = ("current", "savings", "term_deposit", "wealth", "loan", "card")
@@ -56,6 +68,28 @@ AMOUNT_SCHEMES = ("value_tier", "asset_tier")
 SCORE_SCHEMES = ("pyramid_tier", "loyalty_class")
 # Tiers of banded schemes that a rule gives and not the metric.
 TIERS_BY_RULE = {"pyramid_tier": ("potential",)}
+
+# The indicators of the risk index for each kind of customer: a business has no age, sex or education.
+RISK_INDICATORS: dict[CustomerKind, tuple[RiskIndicatorCode, ...]] = {
+    "personal": get_args(RiskIndicatorCode),
+    "small_business": tuple(
+        indicator for indicator in get_args(RiskIndicatorCode) if indicator not in ("age", "sex", "education")
+    ),
+}
+# Riskier by definition: younger, poorer, fewer products, smaller assets, fewer transactions, a better rate
+# elsewhere. Which way the others go is the bank's to say.
+RISK_DIRECTIONS: dict[RiskIndicatorCode, int] = {
+    "age": -1,
+    "income": -1,
+    "assets": -1,
+    "products": -1,
+    "transactions": -1,
+    "rate_gap": 1,
+}
+PROTECTED_INDICATORS: tuple[RiskIndicatorCode, ...] = ("age", "sex")
+# Beyond these ages no difference may be made.
+LEGAL_AGES = (18, 65)
+RISK_GRADES = ("A", "B", "C", "D", "E")
 
 # Scores of RFM are 0 to 5, 5 best.
 HIGHEST_RFM_SCORE = 5

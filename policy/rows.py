@@ -12,6 +12,7 @@ from policy.codes import (
     Measure,
     ModelCheck,
     ProductFamily,
+    RiskIndicatorCode,
     SavingsGrade,
     Scheme,
 )
@@ -195,6 +196,41 @@ class Fairness(BankPolicy):
 
 class Kpi(Row):
     kpi_code: Code
+class RiskIndicator(KindPolicy):
+    indicator: RiskIndicatorCode
+    indicator_group: Literal["customer", "bank", "market"]
+    direction: Annotated[Whole, Field(ge=-1, le=1)]
+    lower_value: Amount
+    middle_value: Amount
+    upper_value: Amount
+    expert_weight: Annotated[Share, Field(decimal_places=4)]
+    pca_weight: Annotated[Share, Field(decimal_places=4)] | None
+    indicator_en: Words
+    indicator_zh: Words
+    is_protected: Flag
+
+
+class RiskIndex(KindPolicy):
+    weights: Literal["expert", "pca"]
+    neutral_value: Annotated[Share, Field(decimal_places=4)]
+    min_explained_share: Annotated[Share, Field(gt=0, decimal_places=4)]
+    explained_share: Annotated[Share, Field(gt=0, decimal_places=4)] | None
+
+
+class RiskGrade(KindPolicy):
+    risk_grade: Literal["A", "B", "C", "D", "E"]
+    risk_grade_en: Words
+    risk_grade_zh: Words
+    lower_bound: Annotated[Amount, Field(gt=0, lt=100)] | None
+    upper_bound: Annotated[Amount, Field(gt=0, lt=100)] | None
+
+
+class EducationLevel(BankPolicy):
+    education: Words
+    education_level: Annotated[Whole, Field(ge=1, le=20)]
+    rule_version: Version
+
+
     kpi_en: Words
     kpi_zh: Words
     unit: Literal["count", "amount", "share"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policy import rows
-from policy.rules import across, bands, monitoring, rfm, risk, savings, stability, value, weights
+from policy.rules import across, bands, monitoring, rfm, risk, risk_index, savings, stability, value, weights
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,20 @@ SEEDS: dict[str, Seed] = {
         rows.ModelAlert, ("policy_set", "check_name", _DAY), rules=(monitoring.every_check,)
     ),
     "policy_fairness": Seed(rows.Fairness, ("policy_set", _DAY)),
+    "policy_risk_indicators": Seed(
+        rows.RiskIndicator,
+        (*_KIND, "indicator", _DAY),
+        _KIND,
+        (risk_index.indicators_are_those_of_the_kind, risk_index.references_rise, risk_index.weights_add_up),
+    ),
+    "policy_risk_index": Seed(rows.RiskIndex, (*_KIND, _DAY), _KIND, (risk_index.component_explains_enough,)),
+    "policy_risk_grades": Seed(
+        rows.RiskGrade, (*_KIND, "risk_grade", _DAY), _KIND, (risk_index.grades_cover,)
+    ),
+    # A bank may not know its customers' education.
+    "policy_education_levels": Seed(
+        rows.EducationLevel, ("policy_set", "education", _DAY), is_complete=False
+    ),
     "policy_kpis": Seed(rows.Kpi, ("kpi_code",), ()),
     "policy_kpi_targets": Seed(rows.KpiTarget, ("policy_set", "kpi_code", _DAY)),
     "policy_satisfaction": Seed(rows.Satisfaction, ("policy_set", _DAY)),
@@ -75,6 +89,7 @@ SEEDS: dict[str, Seed] = {
 ACROSS: tuple[tuple[tuple[str, ...], Callable[..., Iterable[tuple[str, rows.Finding]]]], ...] = (
     (("policy_rfm", "policy_rfm_segments"), across.every_cell_has_one_segment),
     (("policy_rfm", "policy_rfm_cuts"), across.cuts_for_every_score),
+    (("policy_risk_index", "policy_risk_indicators"), risk_index.weights_in_force_are_there),
     (("policy_kpis", "policy_kpi_targets"), across.targets_are_of_indicators),
     (("policy_tiers", "policy_tier_plan"), across.plan_is_of_tiers),
 )

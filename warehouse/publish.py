@@ -29,6 +29,7 @@ PUBLIC_MARTS = (
     "fct_customer_lifecycle_stages",
     "fct_customer_loyalty_classes",
     "fct_customer_rfm",
+    "fct_customer_risk_index",
     TIERS,
     *COMPARISONS,
     "fct_tier_crosswalk",

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from policy.rows import Finding, KindPolicy, Kpi, KpiTarget, Rfm, RfmCut, RfmSegment, Tier, TierPlan
 
+_Policy = TypeVar("_Policy", bound=KindPolicy)
 _Row = TypeVar("_Row", bound=KindPolicy)
 
 
@@ -15,7 +16,7 @@ def every_cell_has_one_segment(
     policies: Sequence[Rfm], segments: Sequence[RfmSegment]
 ) -> Iterator[tuple[str, Finding]]:
     """Each cell of recency and mean of frequency and money, and the one without activity, has one row."""
-    for policy, maps in _meetings(policies, segments):
+    for policy, maps in meetings(policies, segments):
         cells = [(r, fm) for r in range(1, policy.count_bins + 1) for fm in range(1, policy.count_bins + 1)]
         for r, fm in [(0, 0), *cells]:
             rows = [row for row in maps if row.r_from <= r <= row.r_to and row.fm_from <= fm <= row.fm_to]
@@ -38,7 +39,7 @@ def cuts_for_every_score(policies: Sequence[Rfm], cuts: Sequence[RfmCut]) -> Ite
     Fixed cuts rise strictly. Frozen ones are fitted, and where many customers share a value two may be equal:
     the lower of the two scores is then given to nobody.
     """
-    for policy, in_force in _meetings(policies, cuts):
+    for policy, in_force in meetings(policies, cuts):
         if policy.rfm_mode == "quantile":
             continue
         for measure in ("r", "f", "m"):
@@ -106,7 +107,7 @@ def _edge(row: RfmCut) -> Decimal:
     return -(row.at_most or Decimal(0)) if row.measure == "r" else row.at_least or Decimal(0)
 
 
-def _meetings(policies: Sequence[Rfm], others: Sequence[_Row]) -> Iterator[tuple[Rfm, list[_Row]]]:
+def meetings(policies: Sequence[_Policy], others: Sequence[_Row]) -> Iterator[tuple[_Policy, list[_Row]]]:
     """Each version of the policy with the rows in force beside it, for every day on which either begins."""
     for policy in policies:
         kind = (policy.policy_set, policy.customer_kind)
