@@ -150,6 +150,8 @@ class Churn(BankPolicy):
     counts_account_closure: Flag
     counts_balance_drain: Flag
     counts_silence: Flag
+    counts_loan_runoff: Flag
+    counts_card_stop: Flag
     rule_version: Version
 
 

@@ -18,37 +18,21 @@
 {%- endmacro %}
 
 {#- Rows of a customer mart on the days of this run, and on the earlier days that int_tier_base_dates compares them with for
-    `periods`: its columns `day_columns`. Those stand in the text, so that the archive is read for them and not through. -#}
+    `periods`: its columns `day_columns`. -#}
 {% macro rows_then_and_now(mart, columns, periods, day_columns=['from_date']) -%}
     {%- set base_dates = ref('int_tier_base_dates') -%}
     {%- set run_dates = ref('int_run_dates') -%}
-    {%- set history = published(mart) -%}
-    {%- set days = [] -%}
-    {%- if history and load_relation(base_dates) -%}
-        {%- set days_of_history -%}
-            {%- for column in day_columns %}
-                select {{ column }}
-                from {{ base_dates }}
-                where
-                    period in ('{{ periods | join("', '") }}')
-                    and {{ column }} not in (select built.as_of_date from {{ run_dates }} as built)
-                {{ 'union' if not loop.last else 'order by 1' }}
-            {%- endfor %}
-        {%- endset -%}
-        {%- for day in run_query(days_of_history).rows -%}
-            {%- do days.append("date '" ~ day[0] ~ "'") -%}
-        {%- endfor -%}
-    {%- endif %}
-    select {{ columns | join(', ') }}
-    from {{ ref(mart) }}
-    {%- if days %}
-
-        union all
-
-        select {{ columns | join(', ') }}
-        from {{ history }}
-        where as_of_date in ({{ days | join(', ') }})
-    {%- endif %}
+    {%- set days_of_history -%}
+        {%- for column in day_columns %}
+            select {{ column }}
+            from {{ base_dates }}
+            where
+                period in ('{{ periods | join("', '") }}')
+                and {{ column }} not in (select built.as_of_date from {{ run_dates }} as built)
+            {{ 'union' if not loop.last else 'order by 1' }}
+        {%- endfor %}
+    {%- endset -%}
+    {{ rows_of_history_too(mart, columns, base_dates, days_of_history) }}
 {%- endmacro %}
 
 {#- The rows of a relation twice: as they are, and with `all` for the kind of customer. -#}

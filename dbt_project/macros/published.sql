@@ -12,3 +12,29 @@
     {%- endif -%}
     {{ return(none) }}
 {%- endmacro %}
+
+{#- The dates that a query gives, as literals: the archive is then read for them and not through. -#}
+{% macro days_in_text(query) -%}
+    {%- set days = [] -%}
+    {%- for day in run_query(query).rows -%}
+        {%- do days.append("date '" ~ day[0] ~ "'") -%}
+    {%- endfor -%}
+    {{ return(days) }}
+{%- endmacro %}
+
+{#- Rows of a mart as this run builds it, and of its history on the days that `days_of_history` gives, which reads the
+    relation `dates` (without it there are none). -#}
+{% macro rows_of_history_too(mart, columns, dates, days_of_history) -%}
+    {%- set history = published(mart) -%}
+    {%- set days = days_in_text(days_of_history) if history and load_relation(dates) else [] %}
+    select {{ columns | join(', ') }}
+    from {{ ref(mart) }}
+    {%- if days %}
+
+        union all
+
+        select {{ columns | join(', ') }}
+        from {{ history }}
+        where as_of_date in ({{ days | join(', ') }})
+    {%- endif %}
+{%- endmacro %}

@@ -28,11 +28,14 @@ def caps_rise(rows: Sequence[RiskCap]) -> Iterator[Finding]:
 def churn_can_be_seen(rows: Sequence[Churn]) -> Iterator[Finding]:
     """One form counts at least, and no two silences fall into one period (int_churn_outcomes reads one)."""
     for row in rows:
-        if not (row.counts_account_closure or row.counts_balance_drain or row.counts_silence):
-            yield (
-                row,
-                "no form counts as churn: one of the three counts_ columns is true at least",
-            )
+        if not (
+            row.counts_account_closure
+            or row.counts_balance_drain
+            or row.counts_silence
+            or row.counts_loan_runoff
+            or row.counts_card_stop
+        ):
+            yield row, "no form counts as churn: one of the counts_ columns is true at least"
         period = row.gap_days + row.outcome_days
         if row.silence_days <= period:
             yield (

@@ -47,7 +47,8 @@ final as (
         account_versions.opened_on,
         case when account_versions.closed_on <= account_versions.observed_on then account_versions.closed_on end
             as closed_on,
-        account_versions.maturity_on
+        account_versions.maturity_on,
+        account_versions.known_date
     from account_versions
     inner join owners
         on

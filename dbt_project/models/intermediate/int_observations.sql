@@ -81,6 +81,8 @@ final as (
         churn_policy.counts_account_closure,
         churn_policy.counts_balance_drain,
         churn_policy.counts_silence,
+        churn_policy.counts_loan_runoff,
+        churn_policy.counts_card_stop,
         churn_policy.rule_version as churn_version,
         data_starts.data_started_on,
         {# A year before the start of the churn period: the tier at the start is read too. #}

@@ -16,8 +16,12 @@ observations as (
     where observation_kind = 'snapshot'
 ),
 
-churn_states as (
-    select * from {{ ref('int_churn_outcomes') }}
+open_spells as (
+    select
+        customer_id,
+        as_of_date
+    from {{ ref('int_churn_spells') }}
+    where is_open_spell
 ),
 
 complaint_versions as (
@@ -115,7 +119,7 @@ joined as (
         arrears.max_days_past_due_180d,
         coalesce(contacts.count_campaign_contacts_180d, 0) as count_campaign_contacts_180d,
         cast(market_ranked.rate_gap as {{ double() }}) as rate_gap,
-        coalesce(churn_states.is_churned_at_end, false) as is_churned_now
+        open_spells.customer_id is not null as is_in_spell
     from customers
     inner join activity
         on
@@ -129,10 +133,10 @@ joined as (
         on
             customers.customer_id = rfm.customer_id
             and customers.as_of_date = rfm.as_of_date
-    left join churn_states
+    left join open_spells
         on
-            customers.customer_id = churn_states.customer_id
-            and customers.as_of_date = churn_states.as_of_date
+            customers.customer_id = open_spells.customer_id
+            and customers.as_of_date = open_spells.as_of_date
     left join complaints
         on
             customers.customer_id = complaints.customer_id
@@ -160,7 +164,7 @@ final as (
     select
         as_of_date,
         customer_id,
-        is_open and tenure_days >= min_tenure_days and not is_churned_now as is_eligible,
+        is_open and tenure_days >= min_tenure_days and not is_in_spell as is_eligible,
         customer_kind,
         value_tier,
         cast(tenure_days as {{ double() }}) as tenure_days,
