@@ -186,6 +186,12 @@ daily as (
         cast(coalesce(sum(customer_outflow), 0) as {{ money() }}) as sum_customer_outflow,
         cast(coalesce(max(reporting_amount) filter (where is_customer_act), 0) as {{ money() }})
             as max_customer_amount,
+        cast(
+            coalesce(
+                sum(case when is_reversal then -reporting_amount else reporting_amount end)
+                filter (where transaction_type in ('salary', 'pension')), 0
+            ) as {{ money() }}
+        ) as sum_pay,
         cast(coalesce(sum(fee_amount), 0) as {{ money() }}) as sum_fees,
         cast(coalesce(sum(reporting_amount) filter (where direction = 'credit'), 0) as {{ money() }}) as sum_inflow,
         cast(coalesce(sum(reporting_amount) filter (where direction = 'debit'), 0) as {{ money() }}) as sum_outflow,
@@ -286,6 +292,7 @@ final as (
         daily.sum_customer_amount,
         daily.sum_customer_outflow,
         daily.max_customer_amount,
+        daily.sum_pay,
         daily.sum_fees,
         daily.sum_inflow,
         daily.sum_outflow,

@@ -17,20 +17,7 @@ observations as (
 ),
 
 rates_ranked as (
-    select
-        rates.currency_code,
-        rates.rate_to_reporting,
-        observations.observed_on,
-        observations.known_by_on,
-        row_number() over (
-            partition by rates.currency_code, observations.observed_on, observations.known_by_on
-            order by rates.rate_on desc
-        ) as recency_rank
-    from observations
-    inner join {{ ref('stg_exchange_rates') }} as rates
-        on
-            observations.observed_on >= rates.rate_on
-            and observations.known_by_on >= rates.known_date
+    {{ rates_at('observations') }}
 ),
 
 loan_versions as (

@@ -32,6 +32,7 @@ dated as (
 days as (
     select
         facts.*,
+        dated.day,
         dated.days_ago,
         dated.day_of_week,
         dated.third_of_month,
@@ -73,6 +74,20 @@ final as (
             ) as count_transactions_in_third_{{ third }}_365d,
         {%- endfor %}
         cast({{ sum_between('sum_fees', 0, 90) }} as {{ money() }}) as sum_fees_90d,
+        {# Thirty days each, the newest first: what trends and volatility are told from. #}
+        {%- for month in range(1, 7) %}
+            cast(
+                {{ sum_between('count_customer_transactions', 30 * (month - 1), 30 * month) }} as integer
+            ) as count_transactions_in_month_{{ month }},
+        {%- endfor %}
+        cast({{ sum_between('count_card_payments', 0, 90) }} as integer) as count_card_payments_90d,
+        cast(sum(count_card_payments) as integer) as count_card_payments_365d,
+        cast(coalesce(max(max_customer_amount) filter (where days_ago < 30), 0) as {{ money() }})
+            as max_amount_30d,
+        {# Whoever is paid once a month is paid within any 31 days. #}
+        cast(coalesce(max(sum_pay) filter (where days_ago < 31), 0) as {{ money() }}) as max_pay_31d,
+        cast(coalesce(max(sum_pay), 0) as {{ money() }}) as max_pay_365d,
+        max(day) filter (where count_card_payments > 0) as last_card_payment_on,
         observed_on,
         known_by_on
     from days
