@@ -1,4 +1,4 @@
-"""Command line of the churn model: train, score, monitor, models."""
+"""Command line of the churn model: train, score, monitor, models, catalogue, audit-day."""
 
 import argparse
 import sys
@@ -6,6 +6,8 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from ml.churn.audit import audit_day
+from ml.churn.catalogue import as_markdown
 from ml.churn.errors import InputError, NothingToTrainError, TooYoungError
 from ml.churn.monitor.run import run_monitoring
 from ml.churn.params import load_params
@@ -24,7 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     code = 0
     try:
+        if options.command == "catalogue":
+            print(as_markdown(load_params().features), end="")
+            return 0
         settings = Settings.from_environment()
+        if options.command == "audit-day":
+            return _print_audit_day(settings, options.run)
         if options.command == "models":
             return _list_models(Registry(settings.models_dir))
         with _progress() as progress:
@@ -61,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "the bank is too young for scores, or monitoring asks for no training. KEEPWELL_HOME, "
         "KEEPWELL_SOURCE and KEEPWELL_TARGET choose the bank, ml/churn/params.yaml the model.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,score,monitor,models}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     train = commands.add_parser(
         "train",
         help="fit on RUN.churn_panel, register, promote when better",
@@ -87,7 +94,28 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "models", help="list the registry", description="List the registered models and the champions."
     )
+    audit = commands.add_parser(
+        "audit-day",
+        help="print the past day whose features are built again",
+        description="Print the newest date of RUN.churn_panel with mature labels; an audit run builds its "
+        "features again, and they must be those of the archive. Exit code 99: there is none yet.",
+    )
+    audit.add_argument("--run", required=True, metavar="RUN", help="run_id of the training")
+    commands.add_parser(
+        "catalogue",
+        help="print docs/features.md",
+        description="Print the catalogue of features, ml/churn/features.yaml, as the page docs/features.md.",
+    )
     return parser
+
+
+def _print_audit_day(settings: Settings, run_id: str) -> int:
+    day = audit_day(settings, run_id)
+    if day is None:
+        print(f"ml.churn audit-day: {run_id} has no mature labels: no day to audit yet", file=sys.stderr)
+        return NOTHING_TO_DO
+    print(day)
+    return 0
 
 
 def _progress() -> Progress:
