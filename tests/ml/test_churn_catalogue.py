@@ -15,14 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # What the mart carries beside features: keys, who is scored, and what figures are given for.
 SEGMENTS = {"sex", "age_band", "is_disabled"}
 NO_FEATURES = {"as_of_date", "customer_id", "is_eligible", "risk_index_score"} | SEGMENTS
-    "as_of_date",
-    "customer_id",
-    "is_eligible",
-    "sex",
-    "age_band",
-    "is_disabled",
-    "risk_index_score",
-}
 
 
 @pytest.fixture(scope="module")
