@@ -276,7 +276,7 @@ final as (
         volatility_365d as volatility_liquid_365d,
         cast(mean_assets_90d as {{ double() }}) as mean_assets_90d,
         {{ ratio('tied_assets', 'mean_assets_90d') }} as share_tied_assets_90d,
-        case when count_product_families = 1 then 1e0 else 0e0 end as holds_one_family,
+        cast(case when count_product_families = 1 then 1 else 0 end as {{ double() }}) as holds_one_family,
         cast(count_accounts_closed_365d as {{ double() }}) as count_accounts_closed_365d,
         cast(closing_debts as {{ double() }}) as outstanding_debts,
         cast(days_to_loan_end as {{ double() }}) as days_to_loan_end,
