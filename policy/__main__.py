@@ -5,6 +5,7 @@ import datetime as dt
 import os
 import sys
 from contextlib import nullcontext
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from policy.check import SEEDS_DIR, check
@@ -69,7 +70,29 @@ def _parser() -> argparse.ArgumentParser:
         help="effective_from of the rows (default: the day after the published one)",
     )  # fmt: skip
     fitting.set_defaults(command=_rfm_cuts)
+    text = "fit the frozen reference of the risk index on a published day; prints rows for its three seeds"
+    referring = commands.add_parser("risk-reference", help=text, description=text)
+    referring.add_argument("--as-of", required=True, type=_date, metavar="DATE", help="a published day")
+    referring.add_argument(
+        "--from", type=_date, metavar="DATE", dest="effective_from",
+        help="effective_from of the rows (default: the day after the published one)",
+    )  # fmt: skip
+    referring.add_argument(
+        "--min-explained", type=_share, metavar="SHARE",
+        help="what the first component has to explain at least (default: as in policy_risk_index.csv)",
+    )  # fmt: skip
+    referring.set_defaults(command=_risk_reference)
     return parser
+
+
+def _share(text: str) -> Decimal:
+    try:
+        share = Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: write it like 0.25") from None
+    if not 0 < share <= 1 or share != round(share, 4):
+        raise argparse.ArgumentTypeError(f"{text} is no share above 0 and up to 1 with four decimals at most")
+    return share
 
 
 def _date(text: str) -> dt.date:
@@ -135,6 +158,27 @@ def _rfm_cuts(options: argparse.Namespace) -> int:
     rfm_cuts.write_rows(cuts, sys.stdout)
     for kind in cuts.without_activity:
         print(f"no {kind} customer was active on {options.as_of}: no cuts of that kind", file=sys.stderr)
+    return 0
+
+
+def _risk_reference(options: argparse.Namespace) -> int:
+    from policy import risk_reference
+    from warehouse import Settings, WarehouseError, open_warehouse
+
+    try:
+        with open_warehouse(Settings.from_environment(), read_only=True) as wh:
+            reference = risk_reference.fit(
+                wh,
+                as_of=options.as_of,
+                effective_from=options.effective_from or options.as_of + dt.timedelta(days=1),
+                min_explained=options.min_explained,
+            )
+    except WarehouseError as fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return fault.exit_code
+    risk_reference.write_rows(reference, sys.stdout)
+    for note in reference.notes:
+        print(note, file=sys.stderr)
     return 0
 
 
