@@ -3,6 +3,7 @@
 The selection rate itself needs no outcome and is published daily (marts.fct_score_fairness).
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from math import sqrt
 from typing import Any
@@ -15,6 +16,7 @@ from warehouse import Warehouse
 CUSTOMERS = "history.dim_customers"
 DIMENSIONS = ("sex", "age_band", "customer_kind", "is_elderly", "is_disabled")
 SELECTED = "risk_band = 'high'"
+COUNTS = ("churners", "stayers", "selected_churners", "selected_stayers")
 # Of churners selected (true positives), and of stayers selected (false positives).
 RATES = {"fairness_tpr": ("churners", "selected_churners"), "fairness_fpr": ("stayers", "selected_stayers")}
 
@@ -26,35 +28,39 @@ def errors_by_group(
     against the largest group of the dimension. Selected is who was published in the high band.
     """
     present = wh.column_types(CUSTOMERS)
+    dimensions = [name for name in DIMENSIONS if name in present]
+    members = [f"coalesce(cast(customers.{name} as varchar), 'unknown')" for name in dimensions]
+    # One join for all dimensions: their combinations are few, whatever the number of customers.
+    cells = wh.query(
+        f"""
+        select
+            {", ".join(f"{member} as {name}" for member, name in zip(members, dimensions, strict=True))},
+            count(case when panel.is_churned = 1 then 1 end) as churners,
+            count(case when panel.is_churned = 0 then 1 end) as stayers,
+            count(case when panel.is_churned = 1 and scores.{SELECTED} then 1 end) as selected_churners,
+            count(case when panel.is_churned = 0 and scores.{SELECTED} then 1 end) as selected_stayers
+        from {SCORES} as scores
+        inner join {panel} as panel
+            on scores.as_of_date = panel.as_of_date and scores.customer_id = panel.customer_id
+        inner join {CUSTOMERS} as customers
+            on scores.as_of_date = customers.as_of_date and scores.customer_id = customers.customer_id
+        where
+            scores.as_of_date = $1 and scores.model_version = $2
+            and panel.{MATURE.replace(" and ", " and panel.")}
+        group by {", ".join(members)}
+        """,
+        [day, model_version],
+    ).to_pandas()
     found: list[Finding] = []
-    for dimension in (name for name in DIMENSIONS if name in present):
-        groups = wh.query(
-            f"""
-            select
-                coalesce(cast(customers.{dimension} as varchar), 'unknown') as member,
-                count(case when panel.is_churned = 1 then 1 end) as churners,
-                count(case when panel.is_churned = 0 then 1 end) as stayers,
-                count(case when panel.is_churned = 1 and scores.{SELECTED} then 1 end) as selected_churners,
-                count(case when panel.is_churned = 0 and scores.{SELECTED} then 1 end) as selected_stayers
-            from {SCORES} as scores
-            inner join {panel} as panel
-                on scores.as_of_date = panel.as_of_date and scores.customer_id = panel.customer_id
-            inner join {CUSTOMERS} as customers
-                on scores.as_of_date = customers.as_of_date and scores.customer_id = customers.customer_id
-            where
-                scores.as_of_date = $1 and scores.model_version = $2
-                and panel.{MATURE.replace(" and ", " and panel.")}
-            group by coalesce(cast(customers.{dimension} as varchar), 'unknown')
-            """,
-            [day, model_version],
-        ).to_pylist()
+    for dimension in dimensions:
+        groups = cells.groupby(dimension)[list(COUNTS)].sum().rename_axis("member").reset_index()
         for check_name in RATES:
-            found.extend(compare(check_name, dimension, groups, alerts[check_name], day))
+            found.extend(compare(check_name, dimension, groups.to_dict("records"), alerts[check_name], day))
     return found
 
 
 def compare(
-    check_name: str, dimension: str, groups: list[dict[str, Any]], alert: Alert, day: date
+    check_name: str, dimension: str, groups: Sequence[Mapping[Any, Any]], alert: Alert, day: date
 ) -> list[Finding]:
     """Each group against the one with most customers: an alert where the smaller of two rates is below
     `threshold` of the larger and the difference is beyond chance (two proportions, 95 %).
