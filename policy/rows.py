@@ -196,8 +196,6 @@ class Fairness(BankPolicy):
     rule_version: Version
 
 
-class Kpi(Row):
-    kpi_code: Code
 class RiskIndicator(KindPolicy):
     indicator: RiskIndicatorCode
     indicator_group: Literal["customer", "bank", "market"]
@@ -233,6 +231,8 @@ class EducationLevel(BankPolicy):
     rule_version: Version
 
 
+class Kpi(Row):
+    kpi_code: Code
     kpi_en: Words
     kpi_zh: Words
     unit: Literal["count", "amount", "share"]
