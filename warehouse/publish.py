@@ -14,6 +14,7 @@ from warehouse.spells import SPELLS_VIEW, TIERS, spells_sql
 
 SCORES = "fct_churn_scores"
 COMPARISONS = ("fct_tier_migration", "fct_tier_mobility", "fct_tier_long_run")
+CHURN = ("fct_churn_spells", "fct_churn_rates", "fct_churn_reasons")
 PUBLIC_MARTS = (
     "dim_customers",
     "fct_customer_activity",
@@ -34,12 +35,14 @@ PUBLIC_MARTS = (
     *COMPARISONS,
     "fct_tier_crosswalk",
     "fct_tier_summary",
+    *CHURN,
     SCORES,
     "fct_kpis",
 )
-# A day without scores, or without an earlier snapshot to compare with, has no rows in these. Where there is
-# one, dbt tests hold that nobody is missing (assert_migration_adds_up_to_the_stock and its neighbours).
-MAY_LACK_DATES = (SCORES, *COMPARISONS)
+# A day without scores, without an earlier snapshot to compare with, or before anybody churned has no rows in
+# these. Where there is one, dbt tests hold that nobody is missing (assert_migration_adds_up_to_the_stock and
+# its neighbours).
+MAY_LACK_DATES = (SCORES, *COMPARISONS, *CHURN)
 # What has to have recorded a result before a run of a kind may be published: gate and tool.
 HISTORY_GATES = (("arrival", "expectation"), ("facts", "dbt"), ("marts", "dbt"), ("marts", "expectation"))
 REQUIRED_GATES = {
@@ -245,11 +248,13 @@ def _archive(wh: Warehouse, run_id: str, mart: str) -> None:
     wh.execute(
         f"insert into archive.{mart} (run_id, {names}) select '{run_id}', {names} from {run_id}.{mart}"
     )
-    # Which days an archive holds is asked every day, and the archive is long.
+    # Which days an archive holds is asked every day, and the archive is long. A day on which the mart was
+    # built and had nothing to tell counts: nobody in a spell is not the same as a day that knew of no spells.
     wh.execute("delete from ops.archived_days where mart = $1 and run_id = $2", [mart, run_id])
     wh.execute(
         "insert into ops.archived_days (mart, as_of_date, run_id)"
-        f" select distinct '{mart}', as_of_date, '{run_id}' from {run_id}.{mart}"
+        f" select '{mart}', as_of_date, run_id from ops.run_dates where run_id = $1",
+        [run_id],
     )
 
 

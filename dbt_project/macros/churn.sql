@@ -34,3 +34,38 @@
         {%- endfor %}
     end
 {%- endmacro %}
+
+{#- What churn rates are told by: columns of int_churn_traits. -#}
+{% macro churn_traits() -%}
+    {{ return([
+        'customer_kind', 'value_tier', 'asset_tier', 'pyramid_tier', 'rfm_segment', 'lifecycle_stage', 'tenure_band',
+        'product_families', 'preferred_channel', 'age_band', 'sex', 'education',
+    ]) }}
+{%- endmacro %}
+
+{#- One grouping set for all rows and one a trait, for a `group by` over columns of its name. The linter's dialect of DuckDB
+    has no grouping sets: `noqa: PRS` where they are called. -#}
+{% macro trait_sets(keys, traits=churn_traits()) -%}
+    grouping sets (
+        ({{ keys | join(', ') }}),
+        {%- for trait in traits %}
+            ({{ keys | join(', ') }}, {{ trait }}){{ ',' if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{#- The columns `dimension` and `member` of a row that `trait_sets` grouped. -#}
+{% macro trait_of_set(traits=churn_traits()) -%}
+    case
+        {%- for trait in traits %}
+            when grouping({{ trait }}) = 0 then '{{ trait }}'
+        {%- endfor %}
+        else 'all'
+    end as dimension,
+    case
+        {%- for trait in traits %}
+            when grouping({{ trait }}) = 0 then {{ trait }}
+        {%- endfor %}
+        else 'all'
+    end as member
+{%- endmacro %}

@@ -1,6 +1,6 @@
-{# Who was active when the trailing churn period began, and the tiers held then: as shown by the snapshot of that time, for
-    a tier at the end would hold who left as low. Who is in no such snapshot has the value tier that the amount at the
-    start gives, and no tier of the other schemes. #}
+{# Who was active when the trailing churn period began (an open account, and in no spell), and the tiers held then: as shown
+    by the snapshot of that time, for a tier at the end would hold who left as low. Who is in no such snapshot has the value
+    tier that the amount at the start gives, and no tier of the other schemes. Churned is whose spell began in the period. #}
 {%- set schemes = tier_schemes().keys() | list -%}
 with
 
@@ -14,6 +14,12 @@ customers as (
     {{ rows_then_and_now('fct_customer_tiers', ['as_of_date', 'customer_id', 'customer_kind'] + schemes, ['churn']) }}
 ),
 
+cases as (
+    select *
+    from {{ ref('int_churn_cases') }}
+    where period = 'churn'
+),
+
 tier_policy as (
     select *
     from {{ ref('int_tier_policy') }}
@@ -22,34 +28,44 @@ tier_policy as (
 
 active as (
     select
-        outcomes.customer_id,
+        forms.customer_id,
         coalesce(shown.customer_kind, customers_at.customer_kind) as customer_kind,
         {%- for scheme in schemes %}
             shown.{{ scheme }},
         {%- endfor %}
         coalesce(windows.sum_amount_365d_at_start, 0) as annual_amount_at_start,
-        outcomes.mean_balance_base_amount,
-        outcomes.is_churned,
-        outcomes.as_of_date
-    from {{ ref('int_churn_outcomes') }} as outcomes
+        forms.mean_balance_base_amount,
+        cases.churn_form,
+        cases.reason_code,
+        cases.destination,
+        cases.loan_runoff_choice,
+        cases.card_stop_choice,
+        coalesce(cases.is_voluntary, false) as is_voluntary,
+        forms.as_of_date,
+        base_dates.from_date
+    from {{ ref('int_churn_forms') }} as forms
     inner join {{ ref('int_customers_at') }} as customers_at
         on
-            outcomes.customer_id = customers_at.customer_id
-            and outcomes.as_of_date = customers_at.as_of_date
+            forms.customer_id = customers_at.customer_id
+            and forms.as_of_date = customers_at.as_of_date
     left join {{ ref('int_customer_windows') }} as windows
         on
-            outcomes.customer_id = windows.customer_id
-            and outcomes.observed_on = windows.observed_on
-            and outcomes.known_by_on = windows.known_by_on
-    left join base_dates on outcomes.as_of_date = base_dates.as_of_date
+            forms.customer_id = windows.customer_id
+            and forms.observed_on = windows.observed_on
+            and forms.known_by_on = windows.known_by_on
+    left join base_dates on forms.as_of_date = base_dates.as_of_date
     left join customers as shown
         on
-            outcomes.customer_id = shown.customer_id
+            forms.customer_id = shown.customer_id
             and base_dates.from_date = shown.as_of_date
+    left join cases
+        on
+            forms.customer_id = cases.customer_id
+            and forms.as_of_date = cases.as_of_date
     where
-        outcomes.observation_kind = 'snapshot'
-        and not outcomes.is_silent_at_start
-        and not outcomes.is_drained_before
+        forms.observation_kind = 'snapshot'
+        and forms.count_open_accounts_at_start > 0
+        and not coalesce(cases.is_in_spell_at_start, false)
 ),
 
 final as (
@@ -64,8 +80,15 @@ final as (
             {%- endif %}
         {%- endfor %}
         active.mean_balance_base_amount,
-        active.is_churned,
-        active.as_of_date
+        active.churn_form,
+        active.reason_code,
+        active.destination,
+        active.loan_runoff_choice,
+        active.card_stop_choice,
+        active.is_voluntary,
+        active.churn_form is not null as is_churned,
+        active.as_of_date,
+        active.from_date
     from active
     inner join tier_policy
         on
