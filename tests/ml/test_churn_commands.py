@@ -22,7 +22,6 @@ from ml.churn.params import Feature, Sample
 from ml.churn.pipeline import probabilities
 from ml.churn.registry import Promotion, Registry
 from ml.churn.runs import get_run
-from ml.churn.score import score_batch
 from ml.churn.train import name_version, promote_if_better, read_panel
 from warehouse import Settings, open_warehouse
 
@@ -374,30 +373,6 @@ def test_a_run_of_many_dates_is_not_scored(duckdb_settings, make_bank, run_main,
         wh.append("ops.run_dates", pa.table(more))
     code, _, err = run_main(duckdb_settings, "score", "--run", SCORE)
     assert (code, "bootstrap" in err and "2 dates" in err) == (2, True)
-
-
-def test_a_batch_scores_as_its_rows_do_alone(make_features, params):
-    class Half:
-        """Any model: a probability from a feature."""
-
-        def predict_proba(self, rows):
-            import numpy as np
-
-            found = rows["tenure_days"].fillna(0).to_numpy() / 1000
-            return np.column_stack([1 - found, found])
-
-    batch = make_features(50).combine_chunks().to_batches()[0]
-    moment = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-
-    def scored(part):
-        return score_batch(part, Half(), list(params.features), "churn_x", moment, "features")
-
-    whole = scored(batch)
-    assert whole.num_rows == 50
-    assert pa.Table.from_batches([scored(batch.slice(row, 1)) for row in range(50)]).equals(
-        pa.Table.from_batches([whole]).combine_chunks()
-    )
-    assert scored(batch.slice(0, 0)).num_rows == 0
 
 
 def test_help_helps():
