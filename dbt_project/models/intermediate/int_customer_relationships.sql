@@ -25,9 +25,6 @@ final as (
                 end
             ) as integer
         ) as count_open_accounts_at_start,
-        {# What a better rate elsewhere can draw away. #}
-        max(case when is_open and product_family in ('savings', 'term_deposit', 'wealth') then 1 else 0 end) = 1
-            as has_deposit_or_fund,
         min(opened_on) as first_opened_on,
         max(closed_on) as last_closed_on,
         min(case when is_open and maturity_on > observed_on then maturity_on end) as next_maturity_on,

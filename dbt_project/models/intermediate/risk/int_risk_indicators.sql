@@ -63,7 +63,7 @@ measured as (
             ) }}
         end as value_credit_use,
         {# A better offer draws away what earns interest; who holds nothing of it is not in its reach. #}
-        cast(case when relationships.has_deposit_or_fund then market.rate_gap * 10000 else 0 end as {{ money() }})
+        cast(case when holdings.holds_what_earns_a_rate then market.rate_gap * 10000 else 0 end as {{ money() }})
             as value_rate_gap,
         cast(market.policy_rate * 10000 as {{ money() }}) as value_policy_rate,
         customers.as_of_date
@@ -76,11 +76,11 @@ measured as (
         on
             customers.customer_id = pyramid.customer_id
             and customers.as_of_date = pyramid.as_of_date
-    inner join {{ ref('int_customer_relationships') }} as relationships
+    left join {{ ref('int_holdings') }} as holdings
         on
-            customers.customer_id = relationships.customer_id
-            and customers.observed_on = relationships.observed_on
-            and customers.known_by_on = relationships.known_by_on
+            customers.customer_id = holdings.customer_id
+            and customers.observed_on = holdings.observed_on
+            and customers.known_by_on = holdings.known_by_on
     left join education_levels
         on
             customers.as_of_date = education_levels.as_of_date

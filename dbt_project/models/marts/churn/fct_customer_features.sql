@@ -137,6 +137,7 @@ joined as (
         coalesce(marketing.points_balance, 0) as points_balance,
         profit.net_profit_90d,
         market_ranked.rate_gap,
+        risk.index_score as risk_index_score,
         open_spells.customer_id is not null as is_in_spell
     from customers
     inner join observations on customers.as_of_date = observations.as_of_date
@@ -156,6 +157,10 @@ joined as (
         on
             customers.customer_id = rfm.customer_id
             and customers.as_of_date = rfm.as_of_date
+    left join {{ ref('fct_customer_risk_index') }} as risk
+        on
+            customers.customer_id = risk.customer_id
+            and customers.as_of_date = risk.as_of_date
     left join open_spells
         on
             customers.customer_id = open_spells.customer_id
@@ -211,6 +216,7 @@ final as (
         sex,
         age_band,
         is_disabled,
+        cast(risk_index_score as {{ double() }}) as risk_index_score,
         {%- for measure in ['tenure_days', 'days_since_last_activity'] + doubles %}
             cast({{ measure }} as {{ double() }}) as {{ measure }},
         {%- endfor %}
