@@ -12,7 +12,8 @@ from warehouse import Settings, WarehouseError, open_warehouse
 from warehouse.runs import read_run, utc_now
 
 GATES = ("arrival", "facts", "marts", "lists", "scores")
-SUITE_NAMES = ("arrival", "marts", "scores")  # expectations.runner.SUITES, whose import takes seconds
+# expectations.runner.SUITES, whose import takes seconds.
+SUITE_NAMES = ("arrival", "marts", "scores", "panel", "leakage")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -88,7 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         required=True,
         choices=SUITE_NAMES,
-        help="arrival: raw.*; marts, scores: the run's schema. Give it twice to run two in one process",
+        help="arrival: raw.*; marts, scores: the run's schema; panel: that of a training, leakage: that of "
+        "an audit. Give it twice to run two in one process",
     )
     running.add_argument("--run", required=True, metavar="RUN_ID", help="a run_id of ops.runs")
 

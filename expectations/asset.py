@@ -18,7 +18,8 @@ class Asset:
 
     `relation` is the table as ops.test_results names it; `reads` are the tables the query needs, so that a
     missing one is reported by name. No row of a customer leaves the engine: `every_row` counts there. With
-    `counts_rows` each expectation compares how many rows are sound with how many there are.
+    `counts_rows` each expectation compares how many rows are sound with how many there are. `remedy` follows
+    what was found, where the names do not say what to do.
     """
 
     relation: str
@@ -26,6 +27,7 @@ class Asset:
     expectations: tuple[Expectation, ...]
     reads: tuple[str, ...]
     counts_rows: bool = False
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def every_row(
     rules: Sequence[Rule],
     reads: tuple[str, ...],
     at_most: tuple[str, str] | None = None,
+    remedy: str = "",
 ) -> Asset:
     """An asset that holds each row of `select <columns> from <source>` against the rules, in one scan.
 
@@ -78,6 +81,7 @@ def every_row(
         ),
         reads=reads,
         counts_rows=True,
+        remedy=remedy,
     )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.validator.v1_validator import Validator
 
-from expectations import arrival, marts, scores
+from expectations import arrival, leakage, marts, panel, scores
 from expectations.asset import Asset
 from expectations.results import TestResult
 from warehouse import Warehouse, WarehouseError
@@ -25,6 +25,8 @@ SUITES: dict[str, Callable[[Warehouse, Run], list[Asset]]] = {
     "arrival": arrival.assets,
     "marts": marts.assets,
     "scores": scores.assets,
+    "panel": panel.assets,
+    "leakage": leakage.assets,
 }
 
 SHOWN_ROWS = 5  # how many rows of counts a message shows
@@ -106,6 +108,7 @@ def _result(asset: Asset, outcome: Any) -> TestResult:
     else:
         status = "warn" if severity == "warn" else "fail"
         failures, message = _finding(asset, outcome.result)
+        message += f"; {asset.remedy}" * bool(asset.remedy)
     return TestResult(config.meta["name"], asset.relation, severity, status, failures, message)
 
 

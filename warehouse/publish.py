@@ -88,8 +88,8 @@ def publish(wh: Warehouse, run_id: str) -> Publication:
         standing = _standing_publication(wh, run_id)
         if standing is not None:
             return standing
-        if run.kind == "training":
-            raise WarehouseError(f"{run_id} is a training run: it makes a model, there is nothing to publish")
+        if run.kind not in REQUIRED_GATES:
+            raise WarehouseError(f"{run_id} is of kind {run.kind}: it makes nothing for readers to publish")
         if run.status != "started":
             raise WarehouseError(
                 f"{run_id} is {run.status}: only a started run can be published; start it again"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from warehouse.door import Warehouse
 from warehouse.errors import NothingToDoError, WarehouseError
 
-KINDS = ("daily", "bootstrap", "training")
+KINDS = ("daily", "bootstrap", "training", "audit")
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,11 @@ def _dates_to_build(wh: Warehouse, kind: str, as_of_date: dt.date) -> list[dt.da
     elif kind == "training":
         dates = _month_ends_with_features(wh, as_of_date)
         reason = f"no month-end up to {as_of_date} stands in history: run the bootstrap first"
+    elif kind == "audit":
+        dates = [date for date in _month_ends_with_features(wh, as_of_date) if date == as_of_date]
+        reason = (
+            f"{as_of_date} is no month-end with features in history: there is nothing to hold them against"
+        )
     else:
         raise WarehouseError(f"unknown kind of run {kind!r}: use one of {', '.join(KINDS)}")
     if not dates:

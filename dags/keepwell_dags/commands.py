@@ -25,6 +25,14 @@ ENVIRONMENT = {
     "RUN_ID": "{{ ti.xcom_pull(task_ids='start_run') or '' }}",
 }
 
+# Templates of the parameters of a DAG that is started for the same bank and day.
+PARAMS = {
+    "as_of_date": ENVIRONMENT["AS_OF"],
+    "source": ENVIRONMENT["KEEPWELL_SOURCE"],
+    "landing": ENVIRONMENT["KEEPWELL_LANDING"],
+    "target": ENVIRONMENT["KEEPWELL_TARGET"],
+}
+
 _PREAMBLE = """set -euo pipefail
 mkdir -p "${KEEPWELL_HOME:=var}"
 KEEPWELL_HOME="$(cd "$KEEPWELL_HOME" && pwd)"
@@ -40,6 +48,7 @@ _GATES = {
     "facts_and_snapshot": "--gate facts --gate marts",
     "lists": "--gate lists",
     "training": "--gate facts",
+    "features": "--gate marts",
 }
 
 # Layers that take the policy seeds into the warehouse.
@@ -85,8 +94,13 @@ def dbt_layer(layer: str) -> str:
     Exit code 1 is the verdict of a test, as with every gate; 2 that of `policy check`, which stands before
     seeds are loaded; 75 is any other failure, which may pass.
     """
+    return _PREAMBLE + _dbt_build(layer)
+
+
+def _dbt_build(layer: str) -> str:
+    """Goes on only when the layer is built and its tests have passed."""
     policy = f"{_PYTHON} -m policy check\n" if layer in _WITH_SEEDS else ""
-    return f"""{_PREAMBLE}{policy}
+    return f"""{policy}
 export DBT_SEND_ANONYMOUS_USAGE_STATS=false
 # Not eval "$(...)" at once: that would hide a failure of the command inside.
 dbt_environment=$({_PYTHON} -m warehouse dbt-environment)
@@ -101,13 +115,27 @@ code=0
 if [ -f "$results" ]; then
     {_PYTHON} -m expectations record-dbt --run "$RUN_ID" {_GATES[layer]} --results "$results"
 fi
-[ $code = 0 ] && exit 0
-grep -qs '"status": "fail"' "$results" && exit 1
-exit 75"""
+if [ $code != 0 ]; then
+    grep -qs '"status": "fail"' "$results" && exit 1
+    exit 75
+fi"""
+
+
+def replay() -> str:
+    """The features of the newest day with mature labels, built again in an audit run and held against the
+    archive. Exit code 99: there is no such day yet; 1: they differ, so a feature saw what nobody knew.
+    """
+    start = f'{_PYTHON} -m warehouse start-run --kind audit --as-of "$day" --key "$RUN_KEY/audit"'
+    return f"""{_PREAMBLE}day=$({_PYTHON} -m ml.churn audit-day --run "$RUN_ID")
+run=$({start} | tail -n 1)
+RUN_ID="$run"
+{_dbt_build("features")}
+{_PYTHON} -m expectations run --suite leakage --run "$RUN_ID"
+"""
 
 
 def churn(command: str) -> str:
-    """`train` or `score`; exit code 99: there was nothing to do it on."""
+    """`train`, `score` or `monitor`; exit code 99: nothing to do it on, or no training asked for."""
     return _python(f'ml.churn {command} --run "$RUN_ID"')
 
 

@@ -33,7 +33,9 @@ labelled as (
                 then case when outcomes.is_churned then 1 else 0 end
         end as is_churned,
         {{ add_days('features.as_of_date', '1 - observations.observation_days') }} >= observations.data_started_on
-            as observation_complete
+            as observation_complete,
+        {{ add_days('observations.outcome_from_on', 1) }} as label_from_on,
+        observations.observed_on as label_to_on
     from features
     inner join observations
         on features.as_of_date = observations.as_of_date
