@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import tab  # noqa: F401 - a fixture for all
 from warehouse import Settings, embedded, open_warehouse, schema
 from warehouse.settings import PROJECT_ROOT
 

@@ -2,10 +2,12 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from ml.churn import card
 from ml.churn.audit import audit_day
 from ml.churn.catalogue import as_markdown
 from ml.churn.errors import InputError, NothingToTrainError, TooYoungError
@@ -34,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
             return _print_audit_day(settings, options.run)
         if options.command == "models":
             return _list_models(Registry(settings.models_dir))
+        if options.command == "card":
+            card.place(Registry(settings.models_dir).metadata(options.model), options.out)
+            return 0
         with _progress() as progress:
             if options.command == "train":
                 outcome = run_training(settings, load_params(), options.run, progress)
@@ -91,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (train, score, monitor):
         command.add_argument("--run", required=True, metavar="RUN", help="run_id, such as run_20261031_01")
+    page = commands.add_parser(
+        "card",
+        help="write the card of a model as one HTML page",
+        description="Write the model card of a registered version, from its metadata alone, as one HTML page "
+        "that opens offline.",
+    )
+    page.add_argument("--model", required=True, metavar="VERSION", help="such as churn_20261031_0a1b2c3d")
+    page.add_argument("--out", required=True, type=Path, metavar="FILE", help="the HTML file to write")
     commands.add_parser(
         "models", help="list the registry", description="List the registered models and the champions."
     )

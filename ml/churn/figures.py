@@ -2,6 +2,7 @@
 money; and their rows in ops.model_metrics.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,8 @@ def judge(train: pd.DataFrame, test: pd.DataFrame, predicted: Array, params: Par
     `test`, `tier_rate_baseline` and `risk_index_baseline` (where the panel has what they need) hold metrics()
     and, of the list that a campaign of `capacity_share` reaches, selection(); `segments` the same by group;
     `intervals` [low, high] or None of both; `leads` the model less each baseline; `capacity` the list by
-    money; `calibration` and `curves` what the plots show.
+    money at the `economics`; `protected` names the segments that are never learned from;
+    `calibration` and `curves` are what the plots show.
     """
     churned, economics, judged = test["is_churned"].to_numpy(), params.economics, params.evaluation
     scores = {TEST: predicted} | baselines(train, test)
@@ -80,6 +82,8 @@ def judge(train: pd.DataFrame, test: pd.DataFrame, predicted: Array, params: Par
         test, predicted, params.segments, economics, is_selected=selected[TEST]
     )
     figures |= _in_draws(test, scores, selected, figures, params)
+    figures["protected"] = [name for name in figures["segments"] if name in params.excluded]
+    figures["economics"] = asdict(economics)
     figures["capacity"] = capacity(churned, predicted, params)
     figures["calibration"] = [
         one | {"low": low, "high": high}

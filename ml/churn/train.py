@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 from rich.progress import Progress
 
-from ml.churn import evaluate, figures
+from ml.churn import card, evaluate, figures
 from ml.churn.errors import InputError, NothingToTrainError
 from ml.churn.fit import final_fold, snapshots, train
 from ml.churn.frame import KEYS, check_columns, fingerprint, panel_frame
@@ -29,8 +29,11 @@ from warehouse import Settings, Warehouse, open_warehouse
 from warehouse.runs import utc_now
 
 LABELS = ("label_status", "is_churned", "observation_complete")
-# What history.fct_customer_features carries beside features.
-ADMINISTRATIVE = ("run_id", "is_eligible", evaluate.RISK_INDEX)
+# What the panel carries beside features and labels: what history has, and what is told of a label.
+ADMINISTRATIVE = (
+    *("run_id", "is_eligible", evaluate.RISK_INDEX),
+    *("label_from_on", "label_to_on", "churn_form", "is_voluntary"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
         if model_version not in registry.versions():
             models, metadata = train(panel, params, progress)
             metadata |= {"model_version": model_version, "as_of_date": run.as_of_date.isoformat()}
+            metadata["git_commit"] = _git_commit()
             metadata["metrics"]["sample"] = drawn.metadata()
             fitted_on = reference(
                 panel, params.features, probabilities(models[MODEL], panel[params.feature_names])
@@ -68,12 +72,16 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
             registry.save(
                 model_version,
                 models,
-                metadata | {"git_commit": _git_commit()},
-                {REFERENCE: json.dumps(fitted_on, indent=1, ensure_ascii=False) + "\n"},
+                metadata,
+                {
+                    REFERENCE: json.dumps(fitted_on, indent=1, ensure_ascii=False) + "\n",
+                    card.CARD: card.write(metadata),
+                },
             )
         outcome = promote_if_better(registry, model_version, run.as_of_date, test, params)
         _record(wh, run, outcome.outcome, registry.metadata(model_version))
         figures.record(wh, run, model_version, registry.metadata(model_version))
+    card.place(registry.metadata(model_version), settings.report_dir / f"model_{model_version}.html")
     return outcome
 
 
