@@ -25,6 +25,18 @@ deposits as (
     {{ rows_then_and_now('fct_customer_activity', ['as_of_date', 'customer_id', 'closing_balance'], periods) }}
 ),
 
+{# Whose first spell since the earlier day began by the later one, of those in no spell then. #}
+churners as (
+    select
+        period,
+        customer_id,
+        as_of_date
+    from {{ ref('int_churn_cases') }}
+    where
+        churn_form is not null
+        and not is_in_spell_at_start
+),
+
 before as (
     select
         base_dates.period,
@@ -87,12 +99,18 @@ paired as (
 valued as (
     select
         paired.*,
-        deposits.closing_balance
+        deposits.closing_balance,
+        paired.from_state = 'in_stock' and churners.customer_id is not null as has_churned
     from paired
     left join deposits
         on
             paired.customer_id = deposits.customer_id
             and paired.valued_on = deposits.as_of_date
+    left join churners
+        on
+            paired.customer_id = churners.customer_id
+            and paired.as_of_date = churners.as_of_date
+            and paired.period = churners.period
 ),
 
 counted as (
@@ -113,6 +131,7 @@ counted as (
             to_{{ column }},
         {%- endfor %}
         count(*) as count_customers,
+        count(*) filter (where has_churned) as count_churned,
         count(closing_balance) as count_known_balances,
         sum(closing_balance) as sum_balance
     from valued
@@ -165,6 +184,7 @@ final as (
         to_state,
         case when to_state = 'in_stock' then tier_after else to_state end as to_tier,
         cast(sum(count_customers) as integer) as count_customers,
+        cast(sum(count_churned) as integer) as count_churned,
         cast(sum(count_known_balances) as integer) as count_known_balances,
         cast(sum(sum_balance) as {{ money() }}) as sum_balance,
         as_of_date,

@@ -6,7 +6,7 @@ every_kind as (
             ref('int_tier_moves'),
             [
                 'scheme', 'basis', 'period', 'from_state', 'from_tier', 'to_state', 'to_tier', 'count_customers',
-                'count_known_balances', 'sum_balance', 'as_of_date', 'from_date',
+                'count_churned', 'count_known_balances', 'sum_balance', 'as_of_date', 'from_date',
             ]
         )
     }}
@@ -22,6 +22,7 @@ cells as (
         to_state,
         to_tier,
         sum(count_customers) as count_customers,
+        sum(count_churned) as count_churned,
         sum(count_known_balances) as count_known_balances,
         sum(sum_balance) as sum_balance,
         as_of_date,
@@ -56,6 +57,7 @@ final as (
             when of_from.from_state = 'in_stock'
                 then {{ divide_exact('of_from.count_customers', 'of_from.count_from', 6) }}
         end as share_of_from,
+        cast(of_from.count_churned as integer) as count_churned,
         cast(of_from.count_known_balances as integer) as count_known_balances,
         cast(of_from.sum_balance as {{ money() }}) as sum_balance,
         of_from.as_of_date,
