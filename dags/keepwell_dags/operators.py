@@ -1,11 +1,12 @@
-"""The operator that runs one of the project's command lines as a task."""
+"""The operators: one of the project's command lines as a task, and the start of another DAG."""
 
 from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from keepwell_dags.commands import ENVIRONMENT, PROJECT, given
+from keepwell_dags.commands import ENVIRONMENT, PARAMS, PROJECT, given
 
 BAD_INPUT = 2
 
@@ -38,3 +39,17 @@ class CommandLine(BashOperator):
             if process is not None and process.returncode in self.final:
                 raise AirflowFailException(str(error)) from error
             raise
+
+
+class StartDag(TriggerDagRunOperator):
+    """Start another DAG for the bank and the day of this run; it does not wait for it."""
+
+    conf: dict[str, str]
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(conf=dict(PARAMS), **arguments)
+
+    def execute(self, context: Any) -> Any:
+        """Without the parameters that this run was not given: the other DAG has its own defaults for them."""
+        self.conf = given(self.conf)
+        return super().execute(context)

@@ -13,7 +13,7 @@ def why_too_young(wh: Warehouse, as_of_date: date, windows: Windows) -> str | No
     """Why there can be no model yet at `as_of_date`; None when there could be and only training is missing.
 
     Decided by the bank's data, not by what has been built from them: a bank with years of history and no
-    snapshots is not young. What the training of the last month-end found stands.
+    snapshots is not young. What the training or the monitoring of the last month-end found stands.
     """
     trainings = wh.query(
         "select as_of_date, outcome from ops.training_runs where as_of_date <= $1 "
@@ -25,6 +25,14 @@ def why_too_young(wh: Warehouse, as_of_date: date, windows: Windows) -> str | No
         found_too_little = training["outcome"] in ("no_mature_labels", "too_few_churners")
         if found_too_little and training["as_of_date"] >= last_month_end:
             return f"the training of {training['as_of_date']} found {training['outcome'].replace('_', ' ')}"
+    # Where it finds nothing to train on, monitoring asks for no training, and none is recorded.
+    found_nothing = wh.query(
+        "select max(as_of_date) as day from ops.model_monitoring "
+        "where check_name = 'champion_age' and status = 'unknown' and as_of_date between $1 and $2",
+        [last_month_end, as_of_date],
+    )["day"][0].as_py()
+    if found_nothing is not None:
+        return f"the monitoring of {found_nothing} found no two month-ends to train and test on"
     first = None
     if wh.exists(ACTIVITY):
         first = wh.query(f"select min(activity_date) as day from {ACTIVITY}").column("day")[0].as_py()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
-DAG_IDS = {"customer_daily", "churn_training", "customer_bootstrap"}
+DAG_IDS = {"customer_daily", "churn_training", "churn_monitoring", "customer_bootstrap"}
 HEAVY = (
     "pandas",
     "numpy",
@@ -100,7 +100,18 @@ def test_the_daily_run_of_a_day_starts_when_that_day_is_over(dags: dict[str, Any
     from airflow.sdk import CronDataIntervalTimetable
 
     assert dags["customer_daily"].timetable == CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
-    assert isinstance(dags["churn_training"].timetable, CronDataIntervalTimetable)
+    assert dags["churn_monitoring"].timetable == CronDataIntervalTimetable("0 2 1 * *", timezone="UTC")
+
+
+def test_only_monitoring_asks_for_a_training(dags: dict[str, Any]) -> None:
+    from airflow.sdk.definitions.timetables.simple import NullTimetable
+
+    assert isinstance(dags["churn_training"].timetable, NullTimetable)
+    asking = dags["churn_monitoring"].get_task("ask_for_training")
+    assert asking.trigger_dag_id == "churn_training"
+    assert asking.upstream_task_ids == {"monitor"}
+    # Any other rule would train where nobody asked.
+    assert asking.trigger_rule == "all_success"
 
 
 def test_nothing_is_read_from_the_environment_while_parsing() -> None:
@@ -125,6 +136,7 @@ def test_nothing_is_read_from_the_environment_while_parsing() -> None:
 PARSE = """
 import sys, time
 import airflow.sdk, airflow.providers.standard.operators.bash
+import airflow.providers.standard.operators.trigger_dagrun
 from airflow.sdk import DAG
 before = set(sys.modules)
 sys.path.insert(0, sys.argv[1])

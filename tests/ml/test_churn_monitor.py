@@ -25,6 +25,7 @@ from ml.churn.monitor.performance import Matured, auc_with_error, check
 from ml.churn.monitor.reference import reference
 from ml.churn.params import Params
 from ml.churn.registry import REFERENCE, Promotion, Registry
+from ml.churn.youth import why_too_young
 from policy.codes import ModelCheck
 from warehouse import open_warehouse
 
@@ -374,10 +375,20 @@ def test_a_bank_without_outcomes_says_so_and_asks_for_nothing(world: World, moni
     place = world.panel.column_names.index("observation_complete")
     world.panel = world.panel.set_column(place, "observation_complete", young)
     world.put()
+    # Years of activity, which alone would make it a bank that somebody forgot to train for.
+    activity = pa.table({"activity_date": [dt.date(2020, 1, 1)]})
+    world.bank.add_table("core.fct_customer_activity_daily", activity)
+    assert why_world_is_young(world) is None
     code, said = monitor(world)
+    assert "the monitoring of 2026-10-31 found" in str(why_world_is_young(world))
     assert code == 99
-    assert "the bank is too young: 1 month-ends" in said
+    assert "the bank is too young: 1 published month-ends" in said
     assert world.statuses() == {"champion_age": {"unknown"}}
+
+
+def why_world_is_young(world: World) -> str | None:
+    with open_warehouse(world.bank.settings) as wh:
+        return why_too_young(wh, AS_OF, world.params.windows)
 
 
 def test_too_few_churners_are_not_judged(world: World, monitor: Any) -> None:

@@ -164,8 +164,8 @@ def _why_untrainable(wh: Warehouse, panel: str, params: Params) -> str | None:
     if expanding_folds(days, embargo_days=embargo_days, test_snapshots=params.split.test_snapshots):
         return None
     return (
-        f"the bank is too young: {len(days)} month-ends have a whole observation and a known outcome, and a "
-        f"model is trained and tested on two that are {embargo_days} days apart"
+        f"the bank is too young: {len(days)} published month-ends have a whole observation and a known "
+        f"outcome, and a model is trained and tested on two that are {embargo_days} days apart"
     )
 
 
