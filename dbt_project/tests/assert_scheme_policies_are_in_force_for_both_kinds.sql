@@ -2,6 +2,7 @@
 {% set policies = [
     'policy_potential', 'policy_loan_records', 'policy_savings_grades', 'policy_risk_questionnaires',
     'policy_risk_caps', 'policy_lifecycle', 'policy_rfm', 'policy_rfm_segments',
+    'policy_risk_indicators', 'policy_risk_index', 'policy_risk_grades',
 ] %}
 with
 
