@@ -10,17 +10,19 @@ import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
 from ml.churn.errors import InputError
+from ml.churn.leaves import LogOddsForest, LogOddsTree
 from ml.churn.params import Feature, Params
+from ml.churn.splits import customer_folds
+
+CANDIDATES = ("logistic", "decision_tree", "random_forest", "hist_gradient_boosting")
 
 
 def build(name: str, settings: dict[str, Any], params: Params) -> Pipeline:
@@ -33,7 +35,14 @@ def build(name: str, settings: dict[str, Any], params: Params) -> Pipeline:
         # Early stopping would hold out random rows, that is other months of customers who train.
         model = HistGradientBoostingClassifier(early_stopping=False, random_state=params.seed, **settings)
         return Pipeline([("prepare", _plain(params.features)), ("model", model)])
-    raise InputError(f"params.yaml: unknown candidate {name}; known are logistic and hist_gradient_boosting")
+    if name == "decision_tree":
+        tree = LogOddsTree(random_state=params.seed, **settings)
+        return Pipeline([("prepare", _plain(params.features)), ("model", tree)])
+    if name == "random_forest":
+        # One job: trees that come from several are the same, and their sum is not to the last digit.
+        forest = LogOddsForest(random_state=params.seed, n_jobs=1, **settings)
+        return Pipeline([("prepare", _plain(params.features)), ("model", forest)])
+    raise InputError(f"params.yaml: unknown candidate {name}; known are {', '.join(CANDIDATES)}")
 
 
 def fit(model: ClassifierMixin, features: pd.DataFrame, churned: np.ndarray[Any, Any]) -> ClassifierMixin:
@@ -52,13 +61,10 @@ def fit_calibrated(
     """Fit on all rows, with a calibrator fitted on predictions for customers that the predicting fit had not
     seen.
     """
-    groups = GroupKFold(params.calibration.folds, shuffle=True, random_state=params.seed)
-    # Numbers in the order of the ids: the folds are the same, and text is compared sixty times as slowly.
-    numbered = np.unique(customers.astype(str), return_inverse=True)[1]
     model = CalibratedClassifierCV(
         pipeline,
         method=params.calibration.method,
-        cv=list(groups.split(features, churned, numbered)),
+        cv=customer_folds(customers, count=params.calibration.folds, seed=params.seed),
         ensemble=False,
         n_jobs=1,
     )

@@ -22,6 +22,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.exceptions import InconsistentVersionWarning
 
 from ml.churn.errors import InputError
+from ml.churn.nodes import are_sound
 
 MODEL, EVALUATION = "model.skops", "evaluation.skops"
 # What the model was fitted on, as frozen bins (ml/churn/monitor/reference.py).
@@ -29,10 +30,14 @@ REFERENCE = "reference.json"
 
 # Beyond what skops trusts by itself; a file that names any other type is not loaded.
 TRUSTED_TYPES = [
+    "ml.churn.leaves.LogOddsForest",
+    "ml.churn.leaves.LogOddsTree",
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    # Its nodes are not checked when it predicts: nodes.py checks them when it is loaded.
+    "sklearn.tree._tree.Tree",
 ]
 
 
@@ -93,7 +98,7 @@ class Registry:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", InconsistentVersionWarning)
-                return skops.io.load(file, trusted=TRUSTED_TYPES)
+                model = skops.io.load(file, trusted=TRUSTED_TYPES)
         except InconsistentVersionWarning as error:
             raise InputError(
                 f"model {version} was saved by scikit-learn {error.original_sklearn_version}, and this is "
@@ -103,6 +108,9 @@ class Registry:
             raise InputError(
                 f"model {version}: {file_name} holds types that are not expected: {error}"
             ) from error
+        if not are_sound(model):
+            raise InputError(f"model {version}: {file_name} holds trees that lead nowhere; {_RETRAIN}")
+        return model
 
     def metadata(self, version: str) -> dict[str, Any]:
         """metadata.json of a version; InputError when the folder or the file is missing."""

@@ -10,10 +10,10 @@ import pytest
 
 from ml.churn import evaluate
 from ml.churn.errors import NothingToTrainError
-from ml.churn.fit import choose, final_fold, pick, snapshots, train
+from ml.churn.fit import choose, customer_parts, final_fold, pick, snapshots, train
 from ml.churn.frame import feature_frame, panel_frame
 from ml.churn.params import Candidate
-from ml.churn.pipeline import build, fit_calibrated, probabilities
+from ml.churn.pipeline import CANDIDATES, build, fit_calibrated, probabilities
 from ml.churn.registry import EVALUATION, MODEL
 
 
@@ -45,7 +45,8 @@ def trained(panel, quick):
 
 def test_a_planted_reason_is_found_out_of_time(trained):
     figures = trained[1]["metrics"]["test"]
-    assert figures["auc"] > 0.8
+    # Two of more than seventy features have a say, and 2,800 rows to be found in.
+    assert figures["auc"] > 0.75
     assert figures["lift_top_decile"] > 3
     assert figures["auc"] > trained[1]["metrics"]["tier_rate_baseline"]["auc"] + 0.2
 
@@ -87,7 +88,7 @@ def test_outcomes_of_the_test_and_of_the_embargo_do_not_move_the_evaluated_model
     assert (probabilities(models[0][MODEL], rows) != probabilities(models[1][MODEL], rows)).any()
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_two_trainings_give_equal_predictions_and_metadata(panel, quick, progress, make_features, number):
     one_candidate = replace(quick, candidates=quick.candidates[number : number + 1])
     some = panel[panel["customer_id"] < "c00350"].reset_index(drop=True)
@@ -97,7 +98,7 @@ def test_two_trainings_give_equal_predictions_and_metadata(panel, quick, progres
     assert one[1] == other[1]
 
 
-@pytest.mark.parametrize("name", ["logistic", "hist_gradient_boosting"])
+@pytest.mark.parametrize("name", ["logistic", "decision_tree", "random_forest", "hist_gradient_boosting"])
 def test_every_candidate_takes_unseen_words_and_columns_of_nulls(panel, quick, make_features, name):
     # A warning a column and batch would bury the log of a bank that lacks a source.
     warnings.simplefilter("error")
@@ -127,17 +128,43 @@ def test_the_richer_candidate_must_win_by_more_than_the_margin():
     assert pick([simple, simple | {"settings": 2}], 0.005) is simple
 
 
-def test_candidates_are_compared_on_folds_before_the_test(trained):
+def test_every_candidate_is_compared_on_folds_before_the_test(trained, quick):
     choice = trained[1]["metrics"]["choice"]
-    assert [one["candidate"] for one in choice["tried"]] == ["logistic", "hist_gradient_boosting"]
-    assert choice["is_embargoed_from_test"] is False
-    assert all(0 < one["average_precision"] <= 1 for one in choice["tried"])
+    assert [one["candidate"] for one in choice["tried"]] == list(CANDIDATES)
+    # Eight month-ends are too few for a fold over time whose outcome is known before the test.
+    assert (choice["count_folds"], choice["count_time_folds"]) == (quick.split.choice_folds, 0)
+    assert all(0 < one["average_precision"] <= 1 and one["auc"] > 0.6 for one in choice["tried"])
+    assert choice["candidate"] in CANDIDATES
 
 
-def test_with_one_fold_only_the_simplest_candidate_stands(panel, quick, progress):
-    few = panel[panel["as_of_date"] <= dt.date(2026, 3, 31)]
-    choice = choose(few, quick, progress)
-    assert (choice.candidate, choice.tried) == ("logistic", [])
+def test_the_choice_sees_nothing_of_the_embargo_and_the_test(panel, quick, progress):
+    late = panel["as_of_date"] > dt.date(2026, 2, 28)
+    other = panel.assign(is_churned=panel["is_churned"].where(~late, 1 - panel["is_churned"]))
+    cheap = replace(quick, candidates=(quick.candidates[0], quick.candidates[1]))
+    assert choose(panel, cheap, progress) == choose(other, cheap, progress)
+
+
+def test_an_older_bank_chooses_over_time_first(make_panel, quick, progress):
+    table = make_panel(customers=250, months=14)
+    rows = panel_frame(table.filter(pc.equal(table["label_status"], "mature")), quick.features, [], "panel")
+    cheap = replace(quick, candidates=quick.candidates[:1])
+    choice = choose(rows, cheap, progress)
+    assert (choice.count_folds, choice.count_time_folds) == (3, 2)
+
+
+def test_the_choice_by_customer_keeps_the_months_of_a_customer_together(panel, quick):
+    parts = customer_parts(panel, 2, quick)
+    assert len(parts) == 2
+    for before, test in parts:
+        assert not set(before["customer_id"]) & set(test["customer_id"])
+        assert set(before["as_of_date"]) == set(test["as_of_date"])
+    assert customer_parts(panel[panel["customer_id"] < "c00002"], 2, quick) == []
+
+
+def test_with_nothing_to_choose_on_the_simplest_candidate_stands(panel, quick, progress):
+    dates = panel["as_of_date"].isin([dt.date(2025, 11, 30), dt.date(2026, 3, 31)])
+    choice = choose(panel[dates & (panel["customer_id"] < "c00002")], quick, progress)
+    assert (choice.candidate, choice.tried, choice.count_folds) == ("logistic", [], 0)
 
 
 @pytest.mark.parametrize(

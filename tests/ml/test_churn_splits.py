@@ -3,11 +3,12 @@
 from datetime import date, timedelta
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.churn.splits import choice_folds, expanding_folds
+from ml.churn.splits import choice_folds, customer_folds, expanding_folds
 
 MONTH_ENDS = [date(2025, 11, 30), date(2025, 12, 31), date(2026, 1, 31), date(2026, 2, 28)]
 MONTH_ENDS += [date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 31), date(2026, 6, 30)]
@@ -57,24 +58,37 @@ def test_month_ends_with_120_days_of_embargo():
 
 
 @given(dates, embargo, st.integers(1, 5))
-def test_the_choice_never_sees_the_final_test_and_says_when_it_overlaps(days, embargo_days, at_most):
+def test_every_outcome_that_the_choice_sees_is_known_before_the_final_test(days, embargo_days, at_most):
     folds = expanding_folds(days, embargo_days=embargo_days)
-    chosen, is_embargoed = choice_folds(folds, embargo_days=embargo_days, at_most=at_most)
+    chosen = choice_folds(folds, embargo_days=embargo_days, at_most=at_most)
     assert len(chosen) <= at_most
-    assert folds == [] or folds[-1] not in chosen
-    if is_embargoed:
-        for fold in chosen:
-            assert fold.test_dates[-1] + timedelta(days=embargo_days) <= folds[-1].test_dates[0]
+    for fold in chosen:
+        assert fold.test_dates[-1] + timedelta(days=embargo_days) <= folds[-1].test_dates[0]
+        assert fold.test_dates[-1] in folds[-1].train_dates
 
 
-def test_a_young_bank_chooses_on_overlapping_folds_an_older_one_on_embargoed_ones():
+def test_a_young_bank_has_no_fold_to_choose_on_and_an_older_one_its_newest():
     young = expanding_folds(MONTH_ENDS, embargo_days=120)
-    assert choice_folds(young, embargo_days=120, at_most=2) == (young[1:3], False)
+    assert choice_folds(young, embargo_days=120, at_most=2) == []
     older = expanding_folds([date(2025, month, 1) for month in range(1, 13)], embargo_days=120)
-    chosen, is_embargoed = choice_folds(older, embargo_days=120, at_most=9)
-    assert is_embargoed
-    assert [fold.test_dates[0].month for fold in chosen] == [5, 6, 7, 8]
-    assert choice_folds([], embargo_days=120, at_most=2) == ([], True)
+    assert [fold.test_dates[0].month for fold in choice_folds(older, embargo_days=120, at_most=9)] == [
+        5,
+        6,
+        7,
+        8,
+    ]
+    assert [fold.test_dates[0].month for fold in choice_folds(older, embargo_days=120, at_most=2)] == [7, 8]
+    assert choice_folds([], embargo_days=120, at_most=2) == []
+
+
+@given(st.lists(st.integers(0, 30), min_size=40, max_size=80), st.integers(0, 99))
+def test_no_month_of_a_customer_is_on_both_sides_and_every_row_tests_once(numbers, seed):
+    customers = np.array([f"c{number}" for number in [*numbers, 31, 32, 33]], dtype=object)
+    folds = customer_folds(customers, count=3, seed=seed)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(len(customers)))
+    for train, test in folds:
+        assert not set(customers[train]) & set(customers[test])
+        assert len(train) + len(test) == len(customers)
 
 
 def test_no_embargo_is_refused():
