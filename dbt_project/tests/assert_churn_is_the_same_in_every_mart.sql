@@ -109,4 +109,4 @@ select *
 from every_pair
 where
     told != held_against
-    or told is null and held_against is not null
+    or (told is null and held_against is not null)

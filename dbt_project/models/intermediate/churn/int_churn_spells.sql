@@ -143,7 +143,7 @@ steps as (
         {%- for form in forms %}
             case
                 when is_birth then shows_{{ form }}
-                when ended_on is null and not is_over then is_{{ form }} or shows_{{ form }}
+                when ended_on is null and not is_over then is_{{ form }} or coalesce(shows_{{ form }}, false)
                 else is_{{ form }}
             end as is_{{ form }},
         {%- endfor %}
