@@ -32,6 +32,18 @@ labelled as (
             when features.is_eligible and observations.is_mature and not outcomes.is_gap_churn
                 then case when outcomes.is_churned then 1 else 0 end
         end as is_churned,
+        case
+            when features.is_eligible and observations.is_mature and not outcomes.is_gap_churn
+                then outcomes.churn_form
+        end as churn_form,
+        case
+            when
+                features.is_eligible
+                and observations.is_mature
+                and not outcomes.is_gap_churn
+                and outcomes.is_churned
+                then outcomes.is_voluntary
+        end as is_voluntary,
         {{ add_days('features.as_of_date', '1 - observations.observation_days') }} >= observations.data_started_on
             as observation_complete,
         {{ add_days('observations.outcome_from_on', 1) }} as label_from_on,
