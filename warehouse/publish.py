@@ -13,6 +13,7 @@ from warehouse.runs import Run, read_run, utc_now
 from warehouse.spells import SPELLS_VIEW, TIERS, spells_sql
 
 SCORES = "fct_churn_scores"
+REASON_CODES = "fct_churn_reason_codes"
 COMPARISONS = ("fct_tier_migration", "fct_tier_mobility", "fct_tier_long_run")
 CHURN = ("fct_churn_spells", "fct_churn_rates", "fct_churn_reasons")
 PUBLIC_MARTS = (
@@ -37,12 +38,13 @@ PUBLIC_MARTS = (
     "fct_tier_summary",
     *CHURN,
     SCORES,
+    REASON_CODES,
     "fct_kpis",
 )
 # A day without scores, without an earlier snapshot to compare with, or before anybody churned has no rows in
 # these. Where there is one, dbt tests hold that nobody is missing (assert_migration_adds_up_to_the_stock and
 # its neighbours).
-MAY_LACK_DATES = (SCORES, *COMPARISONS, *CHURN)
+MAY_LACK_DATES = (SCORES, REASON_CODES, *COMPARISONS, *CHURN)
 # What has to have recorded a result before a run of a kind may be published: gate and tool.
 HISTORY_GATES = (("arrival", "expectation"), ("facts", "dbt"), ("marts", "dbt"), ("marts", "expectation"))
 REQUIRED_GATES = {

@@ -16,6 +16,7 @@ from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
 from ml.churn.errors import InputError, TooYoungError
+from ml.churn.evaluate import RISK_INDEX
 from ml.churn.explain import DECIMALS, Explainer
 from ml.churn.frame import KEYS, check_columns, feature_frame
 from ml.churn.params import Feature, Params
@@ -81,7 +82,7 @@ def _score(
     check_columns(
         list(wh.column_types(source)),
         needed=[*KEYS, "is_eligible", *(feature.name for feature in features)],
-        allowed=params.excluded,
+        allowed=[*params.excluded, *params.segments, RISK_INDEX],
         where=source,
         remedy=f"{model_version} takes others: correct the SQL or run churn_training",
     )

@@ -21,12 +21,14 @@ PUBLIC_MARTS = {
     "fct_customer_lifecycle_stages",
     "fct_customer_loyalty_classes",
     "fct_customer_rfm",
+    "fct_customer_risk_index",
     "fct_tier_migration",
     "fct_tier_mobility",
     "fct_tier_long_run",
     "fct_tier_crosswalk",
     "fct_tier_summary",
     "fct_churn_scores",
+    "fct_churn_reason_codes",
     "fct_kpis",
 }
 
