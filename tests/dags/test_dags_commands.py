@@ -18,6 +18,8 @@ with open({calls!r}, "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
 if "dbt-environment" in sys.argv:
     print("export KEEPWELL_PG_PASSWORD='hush hush'")
+if "audit-day" in sys.argv:
+    print("2026-06-30")
 if "start-run" in sys.argv:
     print("opened a run")
     print("run_20261031_01")
@@ -165,6 +167,32 @@ def test_dbt_is_not_started_without_its_environment(run: Run) -> None:
     assert calls == [["-m", "policy", "check"], ["-m", "warehouse", "dbt-environment"]]
 
 
+def test_a_replay_builds_the_features_of_a_past_day_and_holds_them_against_the_archive(run: Run) -> None:
+    done, calls = run(commands.replay(), RUN_ID="run_20261130_01", RUN_KEY="a/b/1", RESULTS="{}")
+    assert done.returncode == 0
+    assert calls[0] == ["-m", "ml.churn", "audit-day", "--run", "run_20261130_01"]
+    assert calls[1][3:] == ["--kind", "audit", "--as-of", "2026-06-30", "--key", "a/b/1/audit"]
+    build = calls[3]
+    assert build[:3] == ["build", "--selector", "features"]
+    assert json.loads(build[build.index("--vars") + 1]) == {"run_id": "run_20261031_01"}
+    assert calls[4][2:7] == ["record-dbt", "--run", "run_20261031_01", "--gate", "marts"]
+    assert calls[5] == ["-m", "expectations", "run", "--suite", "leakage", "--run", "run_20261031_01"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "last"),
+    [("audit-day 99", 99, "audit-day"), ("start-run 99", 99, "start-run"), ("build 1", 75, "record-dbt")],
+)
+def test_a_replay_stops_where_it_fails(run: Run, failure: str, code: int, last: str) -> None:
+    done, calls = run(commands.replay(), RUN_ID="r", RUN_KEY="k", RESULTS="{}", FAIL=failure)
+    assert done.returncode == code
+    assert last in calls[-1]
+
+
+def test_a_replay_that_differs_is_a_verdict(run: Run) -> None:
+    assert run(commands.replay(), RUN_ID="r", RUN_KEY="k", RESULTS="{}", FAIL="leakage 1")[0].returncode == 1
+
+
 @pytest.mark.parametrize("layer", ["facts", "facts_and_snapshot"])
 def test_an_unsound_policy_is_final_and_nothing_is_built_by_it(run: Run, layer: str) -> None:
     done, calls = run(commands.dbt_layer(layer), RUN_ID="r", FAIL="policy 2")
@@ -173,6 +201,7 @@ def test_an_unsound_policy_is_final_and_nothing_is_built_by_it(run: Run, layer: 
 
 
 def test_no_value_of_a_run_stands_in_a_command_line() -> None:
-    for layer in ("facts", "snapshot", "facts_and_snapshot", "lists", "training"):
+    layers = ("facts", "snapshot", "facts_and_snapshot", "lists", "training", "features")
+    for text in (commands.replay(), *(commands.dbt_layer(layer) for layer in layers)):
         # Airflow renders the text as a template too: nothing in it may look like one.
-        assert not {"{{", "{%", "{#"} & {commands.dbt_layer(layer)[i : i + 2] for i in range(9999)}
+        assert not {"{{", "{%", "{#"} & {text[i : i + 2] for i in range(9999)}

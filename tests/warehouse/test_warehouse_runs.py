@@ -11,6 +11,7 @@ import pytest
 from tests.warehouse.planted import DAY, SOURCE, plant_run, plant_source, plant_transactions, published
 from warehouse import Settings, WarehouseError, open_warehouse
 from warehouse.errors import NothingToDoError
+from warehouse.publish import publish
 from warehouse.runs import fail_run, full_month_ends, read_run, start_run
 
 
@@ -130,3 +131,25 @@ def test_a_bootstrap_builds_what_does_not_stand_and_training_what_stands(setting
         assert dates_of(wh, training) == [august, september, DAY]
         later = start_run(wh, kind="bootstrap", as_of_date=dt.date(2026, 12, 5), key="later", source=SOURCE)
         assert dates_of(wh, later) == [dt.date(2026, 11, 30)]
+
+
+def test_an_audit_builds_one_month_end_that_stands_and_is_never_published(settings: Settings) -> None:
+    august, september = dt.date(2026, 8, 31), dt.date(2026, 9, 30)
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        plant_transactions(wh, dt.date(2026, 7, 15))
+        with pytest.raises(NothingToDoError, match="no month-end with features in history"):
+            start_run(wh, kind="audit", as_of_date=august, key="early", source=SOURCE)
+        published(wh, DAY, "past", kind="bootstrap")
+        audit = start_run(wh, kind="audit", as_of_date=august, key="audit", source=SOURCE)
+        assert audit.startswith("run_20260831_")
+        assert dates_of(wh, audit) == [august]
+        cutoffs = wh.query(
+            "select distinct knowledge_cutoff_on from ops.run_dates where as_of_date = $1", [august]
+        )
+        assert cutoffs.num_rows == 1, "it knows what was known on its day, and no more"
+        with pytest.raises(WarehouseError, match="nothing for readers"):
+            publish(wh, audit)
+        assert dates_of(
+            wh, start_run(wh, kind="audit", as_of_date=september, key="another", source=SOURCE)
+        ) == [september]
