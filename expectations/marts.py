@@ -10,7 +10,7 @@ import datetime
 
 import great_expectations.expectations as gxe
 
-from expectations import movement, tiers, value
+from expectations import movement, risk_index, tiers, value
 from expectations.asset import Asset, Rule, between, every_row, named, not_null
 from expectations.tiers import TIERS
 from warehouse import Warehouse
@@ -36,6 +36,7 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
         rfm(schema),
         activity(schema),
         *value.assets(schema),
+        *risk_index.assets(schema),
         *movement.assets(schema),
         kpis(schema),
         columns(schema),

@@ -30,6 +30,7 @@ MARTS = {
     "fct_customer_lifecycle_stages": "customer_id",
     "fct_customer_loyalty_classes": "customer_id",
     "fct_customer_rfm": "customer_id",
+    "fct_customer_risk_index": "customer_id",
     "fct_customer_features": "customer_id",
     "fct_kpis": "kpi_code, dimension, member",
 }

@@ -69,6 +69,12 @@ MARTS = {
         "risk_band": STRING,
         "model_version": STRING,
     },
+    "fct_customer_risk_index": {
+        "as_of_date": DATE,
+        "customer_id": STRING,
+        "risk_grade": STRING,
+        "count_unknown_indicators": INTEGER,
+    },
     **planted_tiers.COLUMNS,
 }
 
@@ -200,6 +206,15 @@ def build(wh: Warehouse, day: dt.date = AS_OF) -> str:
                 "closing_assets": planted_tiers.ASSETS,
             }
             for row in each
+        ],
+    )
+    add(
+        wh,
+        f"{run_id}.fct_customer_risk_index",
+        # Half of them are risky, and one in thirty is little known: just what may be.
+        [
+            {**row, "risk_grade": "AE"[number % 2], "count_unknown_indicators": 3 if number == 0 else 2}
+            for number, row in enumerate(each)
         ],
     )
     for mart, rows in planted_tiers.rows(day, CUSTOMERS).items():

@@ -182,3 +182,16 @@ MOVEMENT: list[Group] = [
         ),
     },
 ]
+
+RISK_INDEX: list[Group] = [
+    {
+        "update R.fct_customer_risk_index set risk_grade = 'D' where customer_id = 'C000'": (
+            "",
+            "at_most_half_of_the_customers_are_graded_risky",
+        ),
+        "update R.fct_customer_risk_index set count_unknown_indicators = 4 where customer_id = 'C001'": (
+            "",
+            "most_risk_indices_rest_on_known_indicators",
+        ),
+    },
+]

@@ -223,6 +223,7 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
         *planted_breaks.TIERS,
         *planted_breaks.VALUE,
         *planted_breaks.MOVEMENT,
+        *planted_breaks.RISK_INDEX,
     ],
     "scores": [
         {

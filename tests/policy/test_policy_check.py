@@ -544,6 +544,131 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "cny, 1900-01-01",
         "horizon_months is 0: write",
     ),
+    # risk index
+    "an indicator that is missing": (
+        drop("policy_risk_indicators", {**CNY_PERSON, "indicator": "income"}),
+        "cny, personal, age",
+        "no row of income",
+    ),
+    "an indicator that a business has not": (
+        add_like(
+            "policy_risk_indicators", {**CNY_PERSON, "indicator": "sex"}, customer_kind="small_business"
+        ),
+        "cny, small_business, sex",
+        "a small_business customer has no sex",
+    ),
+    "an unknown indicator": (
+        change("policy_risk_indicators", {**CNY_PERSON, "indicator": "income"}, indicator="shoe_size"),
+        "cny, personal, shoe_size",
+        "indicator is 'shoe_size': write",
+    ),
+    "a direction against the definitions": (
+        change("policy_risk_indicators", {**CNY_PERSON, "indicator": "assets"}, direction="1"),
+        "cny, personal, assets",
+        "by the definitions it is -1",
+    ),
+    "no direction": (
+        change("policy_risk_indicators", {**CNY_PERSON, "indicator": "credit_use"}, direction="0"),
+        "cny, personal, credit_use",
+        "direction is 0",
+    ),
+    "a protected indicator that may be told": (
+        change("policy_risk_indicators", {**CNY_PERSON, "indicator": "age"}, is_protected="false"),
+        "cny, personal, age",
+        "age is a protected attribute",
+    ),
+    "a scale without a middle": (
+        change("policy_risk_indicators", {**CNY_PERSON, "indicator": "products"}, middle_value="3.00"),
+        "cny, personal, products",
+        "do not rise",
+    ),
+    "ages told apart beyond the law": (
+        change("policy_risk_indicators", {**CNY_PERSON, "indicator": "age"}, upper_value="80.00"),
+        "cny, personal, age",
+        "ages from 18 to 65 only",
+    ),
+    "sex that counts": (
+        lambda seeds: [
+            seeds.change(
+                "policy_risk_indicators", {**CNY_PERSON, "indicator": "sex"}, {"expert_weight": "0.0500"}
+            ),
+            seeds.change(
+                "policy_risk_indicators", {**CNY_PERSON, "indicator": "age"}, {"expert_weight": "0.0000"}
+            ),
+        ],
+        "cny, personal, sex",
+        "sex is reported and never counts",
+    ),
+    "expert weights above 1": (
+        change("policy_risk_indicators", {**CNY_PERSON, "indicator": "assets"}, expert_weight="0.2001"),
+        "cny, personal, policy_rate",
+        "expert_weight of the version adds up to 1.0001",
+    ),
+    "component weights below 1": (
+        change("policy_risk_indicators", {**CNY_PERSON, "indicator": "assets"}, pca_weight="0.1000"),
+        "cny, personal, policy_rate",
+        "pca_weight of the version adds up to 0.",
+    ),
+    "a component weight too few": (
+        change("policy_risk_indicators", {**CNY_PERSON, "indicator": "assets"}, pca_weight=""),
+        "cny, personal, assets",
+        "pca_weight is empty and others of the version have one",
+    ),
+    "a component that explains too little": (
+        change("policy_risk_index", CNY_PERSON, min_explained_share="0.9000"),
+        "cny, personal",
+        "is below min_explained_share 0.9000",
+    ),
+    "a component in force that was never fitted": (
+        change("policy_risk_index", {"policy_set": "czk", "customer_kind": "personal"}, weights="pca"),
+        "czk, personal",
+        "explained_share is empty",
+    ),
+    "a component without its weights": (
+        change(
+            "policy_risk_index", {"policy_set": "czk", "customer_kind": "personal"}, explained_share="0.5000"
+        ),
+        "policy_risk_index.csv:4: czk, personal",
+        "no pca_weight",
+    ),
+    "weights of a component that nobody explains": (
+        change("policy_risk_index", CNY_PERSON, explained_share=""),
+        "policy_risk_index.csv:2: cny, personal",
+        "has no explained_share",
+    ),
+    "a grade that is missing": (
+        drop("policy_risk_grades", {**CNY_PERSON, "risk_grade": "C"}),
+        "cny, personal, A",
+        "no grade C",
+    ),
+    "grades that do not meet": (
+        change("policy_risk_grades", {**CNY_PERSON, "risk_grade": "B"}, upper_bound="50.00"),
+        "cny, personal, C",
+        "grades meet",
+    ),
+    "grades the wrong way round": (
+        lambda seeds: [
+            seeds.change("policy_risk_grades", {**CNY_PERSON, "risk_grade": "B"}, {"upper_bound": "20.00"}),
+            seeds.change("policy_risk_grades", {**CNY_PERSON, "risk_grade": "C"}, {"lower_bound": "20.00"}),
+        ],
+        "cny, personal, B",
+        "is not below upper_bound 20.00",
+    ),
+    "a closed first grade": (
+        change("policy_risk_grades", {**CNY_PERSON, "risk_grade": "A"}, lower_bound="1.00"),
+        "cny, personal, A",
+        "A is open below",
+    ),
+    "a closed last grade": (
+        change("policy_risk_grades", {**CNY_PERSON, "risk_grade": "E"}, upper_bound="99.00"),
+        "cny, personal, E",
+        "E is open above",
+    ),
+    "a level of education below 1": (
+        change("policy_education_levels", {**CNY, "education": "primary"}, education_level="0"),
+        "cny, primary",
+        "education_level is 0: write at least 1",
+    ),
     "a target of an unknown indicator": (
         change("policy_kpi_targets", {**CNY, "kpi_code": "satisfaction_share"}, kpi_code="happiness"),
         "cny, happiness",
