@@ -15,6 +15,18 @@ observed_days as (
     {{ days_of('observations', add_days('observed_on', -365), 'observed_on') }}
 ),
 
+{# The few days that have balances: met with all days of the year, every account would be there 365 times. #}
+balance_days as (
+    select distinct balance_on
+    from {{ ref('stg_month_end_balances') }}
+),
+
+observed_month_ends as (
+    select observed_days.*
+    from observed_days
+    inner join balance_days on observed_days.day = balance_days.balance_on
+),
+
 rates_ranked as (
     {{ rates_at('observations') }}
 ),
@@ -65,31 +77,33 @@ month_ends as (
     select
         liquid_accounts.customer_id,
         {# 0 for the month of the observed day; the month-ends of half a year are those below 6. #}
-        12 * cast(extract(year from observed_days.observed_on) - extract(year from observed_days.day) as integer)
-        + cast(extract(month from observed_days.observed_on) - extract(month from observed_days.day) as integer)
-            as months_ago,
+        cast(
+            12 * (extract(year from observed_month_ends.observed_on) - extract(year from observed_month_ends.day))
+            + extract(month from observed_month_ends.observed_on) - extract(month from observed_month_ends.day)
+            as integer
+        ) as months_ago,
         case
             when count(*) = count(liquid_accounts.rate)
                 then cast(sum(round(balances.balance_amount * liquid_accounts.rate * 100, 0)) as bigint)
         end as cents,
         liquid_accounts.observed_on,
         liquid_accounts.known_by_on
-    from observed_days
+    from observed_month_ends
     inner join {{ ref('stg_month_end_balances') }} as balances
         on
-            observed_days.day = balances.balance_on
-            and observed_days.known_by_on >= balances.known_date
+            observed_month_ends.day = balances.balance_on
+            and observed_month_ends.known_by_on >= balances.known_date
     inner join liquid_accounts
         on
             balances.account_id = liquid_accounts.account_id
-            and observed_days.observed_on = liquid_accounts.observed_on
-            and observed_days.known_by_on = liquid_accounts.known_by_on
+            and observed_month_ends.observed_on = liquid_accounts.observed_on
+            and observed_month_ends.known_by_on = liquid_accounts.known_by_on
     group by
         liquid_accounts.customer_id,
         liquid_accounts.observed_on,
         liquid_accounts.known_by_on,
-        observed_days.observed_on,
-        observed_days.day
+        observed_month_ends.observed_on,
+        observed_month_ends.day
 ),
 
 year as (
