@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 from ml.churn import evaluate, money
 from ml.churn.intervals import LEAST, Drawn, count_draws, customer_draws, interval
@@ -61,6 +62,8 @@ METRICS = pa.schema(
 )
 
 
+# On one thread: with more, sums depend on how many the machine has, and small ones wait for each other.
+@threadpool_limits.wrap(limits=1)
 def judge(train: pd.DataFrame, test: pd.DataFrame, predicted: Array, params: Params) -> dict[str, Any]:
     """The figures of `predicted` (test rows,) for metadata's `metrics`: plain numbers, and the same for the
     same input.
@@ -210,10 +213,9 @@ def _in_draws(
                 groups[dimension, member] = (np.flatnonzero(rows), drawn)
     draws = count_draws(len(test), params.evaluation.draws)
     found: dict[tuple[str, ...], list[dict[str, Array]]] = {key: [] for key in groups}
-    if groups:
-        for weights in customer_draws(test["customer_id"].to_numpy(), draws, params.seed):
-            for key, (rows, drawn) in groups.items():
-                found[key].append(drawn.figures(weights[:, rows]))
+    for weights in customer_draws(test["customer_id"].to_numpy(), draws if groups else 0, params.seed):
+        for key, (rows, drawn) in groups.items():
+            found[key].append(drawn.figures(weights[rows]))
     values = {
         key: {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
         for key, blocks in found.items()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.special import expit
 
 from ml.churn.evaluate import calibration_fits
@@ -24,7 +25,7 @@ Array = np.ndarray[Any, Any]
 CELLS = 2_000_000
 # Rows x draws of one part: beyond it draws are saved, down to FEWEST, since intervals of so many rows are
 # close to normal and narrow.
-MOST_WORK = 20_000_000
+MOST_WORK = 50_000_000
 FEWEST = 100
 # Below so many of either outcome the draws repeat a handful of customers and say nothing of others like them.
 LEAST = 10
@@ -36,7 +37,7 @@ def count_draws(rows: int, draws: int) -> int:
 
 
 def customer_draws(customers: Array, draws: int, seed: int) -> Iterator[Array]:
-    """Blocks (some draws, rows) of how often each row is drawn; `customers` (rows,) are their ids.
+    """Blocks (rows, some draws) of how often each row is drawn; `customers` (rows,) are their ids.
 
     The same customers, in whatever order, and the same seed give the same draws.
     """
@@ -48,95 +49,116 @@ def customer_draws(customers: Array, draws: int, seed: int) -> Iterator[Array]:
             np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
             for _ in range(min(at_once, draws - start))
         ]
-        yield np.stack(drawn).astype(float)[:, customer]
+        yield np.stack(drawn, axis=1).astype(float)[customer]
 
 
 class Drawn:
-    """The figures of one score on one set of rows, in many draws."""
+    """The figures of one score on one set of rows, in many draws.
+
+    A list that grows from the riskiest gains churners only at scores that some churner has. So every figure
+    of the ranking is exact on `stretches` alone: for each such score, who is above it and below the one
+    before, and who has it. There are twice as many as churners, and each is a sum of weights.
+    """
 
     def __init__(self, churned: Array, probability: Array, is_selected: Array, economics: Economics) -> None:
         """All arrays (rows,); `is_selected` is who would be on the list."""
-        order = np.argsort(-probability, kind="stable")
-        self._order = order
-        self._churned = churned[order].astype(float)
-        self._selected = is_selected[order].astype(float)
-        score = probability[order]
-        self._ends = np.flatnonzero(np.append(np.diff(score) != 0, True))
-        self._squared_error = (score - self._churned) ** 2
+        scores, group = np.unique(-probability, return_inverse=True)
+        has_churners = np.bincount(group, weights=churned, minlength=len(scores)) > 0
+        # Stretches 0, 2, 4 ... are without churners, 1, 3, 5 ... each one score with some.
+        stretch_of_group = 2 * np.cumsum(has_churners) - has_churners
+        stretch = stretch_of_group[group]
+        count = 2 * int(has_churners.sum()) + 1
+        rows = np.arange(len(churned))
+        self._listed = csr_array((np.ones(len(rows)), (stretch, rows)), shape=(count, len(rows)))
+        self._found = csr_array((churned.astype(float), (stretch, rows)), shape=(count, len(rows)))
         self._economics = economics
-        self._fits = calibration_fits(self._churned, score)
+        self._fits = calibration_fits(churned, probability)
+        self._sums = np.column_stack(
+            [
+                np.ones(len(rows)),
+                churned,
+                (probability - churned) ** 2,
+                is_selected,
+                is_selected * churned,
+                *self._calibration_terms(churned),
+            ]
+        ).T
 
     def figures(self, weights: Array) -> dict[str, Array]:
-        """Each figure in each draw (draws,), NaN where it does not exist; `weights` (draws, rows).
+        """Each figure in each draw (draws,), NaN where it does not exist; `weights` (rows, draws).
 
         With all weights one they are those of evaluate.metrics() and evaluate.selection().
         """
-        weights = weights[:, self._order]
-        total = weights.sum(axis=1)
-        listed = np.cumsum(weights, axis=1)[:, self._ends]
-        found = np.cumsum(weights * self._churned, axis=1)[:, self._ends]
-        churners = found[:, -1]
+        total, churners, error, selected, hit, *terms = self._sums @ weights
         stayers = total - churners
+        listed, found = self._listed @ weights, self._found @ weights
         with np.errstate(divide="ignore", invalid="ignore"):
-            result = {
+            always = {
                 "churn_rate": churners / total,
-                "brier": weights @ self._squared_error / total,
+                "brier": error / total,
+                "selection_rate": selected / total,
+            }
+            ranked = {
                 **self._ranking(listed, found, churners, stayers),
                 **self._money(listed, found, total),
-                **self._calibration(weights),
-                "selection_rate": weights @ self._selected / total,
-                "tpr": weights @ (self._selected * self._churned) / churners,
-                "fpr": weights @ (self._selected * (1 - self._churned)) / stayers,
+                **self._calibration(terms),
+                "tpr": hit / churners,
+                "fpr": (selected - hit) / stayers,
             }
-        is_ranked = (churners > 0) & (stayers > 0)
-        always = ("churn_rate", "brier", "selection_rate")
-        return {
-            name: values if name in always else np.where(is_ranked, values, np.nan)
-            for name, values in result.items()
-        }
+        exists = (churners > 0) & (stayers > 0)
+        return always | {name: np.where(exists, values, np.nan) for name, values in ranked.items()}
 
-    def _ranking(self, listed: Array, found: Array, churners: Array, stayers: Array) -> dict[str, Array]:
+    def _ranking(self, customers: Array, ones: Array, churners: Array, stayers: Array) -> dict[str, Array]:
+        listed, found = np.cumsum(customers, axis=0), np.cumsum(ones, axis=0)
         missed = listed - found
-        step = np.diff(found, axis=1, prepend=0.0)
-        before = np.concatenate([np.zeros((len(missed), 1)), missed[:, :-1]], axis=1)
-        above = (step * (stayers[:, None] - (missed + before) / 2)).sum(axis=1)
         precision = np.divide(found, listed, out=np.zeros_like(found), where=listed > 0)
-        true_rate, false_rate = found / churners[:, None], missed / stayers[:, None]
+        # Of the stayers, those safer than a churner, and half of those who share the score.
+        safer = stayers - missed + (customers - ones) / 2
         captured = [
-            np.interp(0.1 * all_of_them[-1], np.append(0, all_of_them), np.append(0, some))
-            for all_of_them, some in zip(listed, found, strict=True)
+            np.interp(0.1 * up[-1], np.append(0, up), np.append(0, some))
+            for up, some in zip(listed.T, found.T, strict=True)
         ]
         return {
-            "auc": above / (churners * stayers),
-            "average_precision": (step * precision).sum(axis=1) / churners,
-            "ks": np.abs(true_rate - false_rate).max(axis=1),
+            "auc": (ones * safer).sum(axis=0) / (churners * stayers),
+            "average_precision": (ones * precision).sum(axis=0) / churners,
+            "ks": np.abs(found / churners - missed / stayers).max(axis=0),
             "lift_top_decile": np.array(captured) / churners / 0.1,
         }
 
-    def _money(self, listed: Array, found: Array, total: Array) -> dict[str, Array]:
+    def _money(self, customers: Array, ones: Array, total: Array) -> dict[str, Array]:
         money = self._economics
         gain = mean_acceptance(money) * (money.lifetime_value - money.incentive_cost)
-        profit = found * gain - (listed - found) * money.incentive_cost - listed * money.contact_cost
-        expected = []
-        for all_of_them, some in zip(listed, found, strict=True):
-            customers, churners = np.diff(all_of_them, prepend=0.0), np.diff(some, prepend=0.0)
-            is_drawn = customers > 0
-            expected.append(empc_of_groups(customers[is_drawn], churners[is_drawn], money).amount)
-        return {"empc": np.array(expected), "mpc": np.maximum(profit.max(axis=1), 0.0) / total}
+        profit = ones * gain - (customers - ones) * money.incentive_cost - customers * money.contact_cost
+        best = np.maximum(np.cumsum(profit, axis=0).max(axis=0), 0.0)
+        expected = [
+            empc_of_groups(up[up > 0], some[up > 0], money).amount
+            for up, some in zip(customers.T, ones.T, strict=True)
+        ]
+        return {"empc": np.array(expected), "mpc": best / total}
 
-    def _calibration(self, weights: Array) -> dict[str, Array]:
-        """One Newton step from the fit of all rows: what is left out is of the order of 1 / churners."""
-        slope, shift = np.full(len(weights), np.nan), np.full(len(weights), np.nan)
+    def _calibration_terms(self, churned: Array) -> list[Array]:
+        """(rows,) each: what a Newton step from the fits of all rows sums up; none where there is no fit."""
+        terms: list[Array] = []
         x, line = self._fits.log_odds, self._fits.line
         if self._fits.shift is not None:
             mean = expit(self._fits.shift + x)
-            shift = self._fits.shift + weights @ (self._churned - mean) / (weights @ (mean * (1 - mean)))
+            terms += [churned - mean, mean * (1 - mean)]
         if line is not None:
             mean = expit(line[0] + line[1] * x)
-            residual, spread = self._churned - mean, mean * (1 - mean)
-            columns = np.column_stack([residual, residual * x, spread, spread * x, spread * x * x])
-            up, up_x, flat, cross, steep = (weights @ columns).T
-            slope = line[1] + (flat * up_x - cross * up) / (flat * steep - cross**2)
+            residual, spread = churned - mean, mean * (1 - mean)
+            terms += [residual, residual * x, spread, spread * x, spread * x * x]
+        return terms
+
+    def _calibration(self, terms: list[Array]) -> dict[str, Array | float]:
+        """One Newton step from the fits of all rows: what is left out is of the order of 1 / churners."""
+        slope: Array | float = np.nan
+        shift: Array | float = np.nan
+        if self._fits.shift is not None:
+            residual, spread, *terms = terms
+            shift = self._fits.shift + residual / spread
+        if self._fits.line is not None:
+            up, up_x, flat, cross, steep = terms
+            slope = self._fits.line[1] + (flat * up_x - cross * up) / (flat * steep - cross**2)
         return {"calibration_slope": slope, "calibration_intercept": shift}
 
 

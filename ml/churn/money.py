@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 from scipy.special import betainc
-from sklearn.isotonic import isotonic_regression
 
 from ml.churn.params import Economics
 
@@ -76,9 +76,9 @@ def empc_of_groups(customers: Array, churners: Array, economics: Economics) -> P
     churn rate r is worth an offer from the g on at which offer_value() of r is zero, so its profit is an
     integral of a straight line in g under a Beta density: two incomplete beta functions.
     """
-    rates = isotonic_regression(churners / customers, sample_weight=customers, increasing=False)
-    starts = np.flatnonzero(np.append(True, np.diff(rates) != 0))
-    share, rate = np.add.reduceat(customers, starts) / customers.sum(), rates[starts]
+    hull = isotonic_regression(churners / customers, weights=customers, increasing=False)
+    starts = hull.blocks[:-1]
+    share, rate = np.add.reduceat(customers, starts) / customers.sum(), hull.x[starts]
     share, rate = share[rate > 0], rate[rate > 0]
     gain = rate * (economics.lifetime_value - economics.incentive_cost)
     cost = (1 - rate) * economics.incentive_cost + economics.contact_cost

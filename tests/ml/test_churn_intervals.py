@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from ml.churn import evaluate
 from ml.churn.intervals import (
@@ -45,7 +46,7 @@ def test_with_every_row_once_the_figures_are_those_of_metrics_and_selection(seed
     churned[:2] = [0, 1]
     is_selected = probability >= np.quantile(probability, 0.8)
     plain = evaluate.metrics(churned, probability, PUBLISHED) | evaluate.selection(churned, is_selected)
-    found = Drawn(churned, probability, is_selected, PUBLISHED).figures(np.ones((1, 200)))
+    found = Drawn(churned, probability, is_selected, PUBLISHED).figures(np.ones((200, 1)))
     for name, values in found.items():
         assert values[0] == pytest.approx(plain[name], abs=1e-9), name
 
@@ -60,7 +61,7 @@ def test_a_weight_counts_as_that_many_rows(seed):
     rows = np.repeat(np.arange(150), weights)
     plain = evaluate.metrics(churned[rows], probability[rows], PUBLISHED)
     plain |= evaluate.selection(churned[rows], is_selected[rows])
-    found = Drawn(churned, probability, is_selected, PUBLISHED).figures(weights[None, :].astype(float))
+    found = Drawn(churned, probability, is_selected, PUBLISHED).figures(weights[:, None].astype(float))
     # The calibration takes one Newton step from the fit of all rows; the others are exact.
     for name in set(found) - {"calibration_slope", "calibration_intercept"}:
         assert found[name][0] == pytest.approx(plain[name], abs=1e-9), name
@@ -71,7 +72,7 @@ def test_one_newton_step_is_near_the_whole_fit():
     drawn = Drawn(churned, probability, probability > 0.5, PUBLISHED)
     (weights,) = customer_draws(np.arange(4000), 20, seed=2)
     stepped = drawn.figures(weights)
-    for number, row in enumerate(weights.astype(int)):
+    for number, row in enumerate(weights.T.astype(int)):
         rows = np.repeat(np.arange(4000), row)
         slope, intercept = evaluate.calibration_line(churned[rows], probability[rows])
         # Standard errors are .05 and .06.
@@ -118,12 +119,12 @@ def test_nine_of_ten_intervals_hold_what_is_true(name, truth):
 def test_the_draws_are_of_customers_and_do_not_depend_on_the_order_of_rows():
     customers = np.array(["b", "a", "c", "a", "d"])
     (weights,) = customer_draws(customers, 50, seed=3)
-    assert (weights[:, 1] == weights[:, 3]).all()
-    once_a_customer = weights[:, [0, 1, 2, 4]]
-    assert (once_a_customer.sum(axis=1) == 4).all()
+    assert (weights[1] == weights[3]).all()
+    once_a_customer = weights[[0, 1, 2, 4]]
+    assert (once_a_customer.sum(axis=0) == 4).all()
     order = np.array([3, 0, 4, 1, 2])
     (shuffled,) = customer_draws(customers[order], 50, seed=3)
-    assert (shuffled == weights[:, order]).all()
+    assert (shuffled == weights[order]).all()
     (other,) = customer_draws(customers, 50, seed=4)
     assert (other != weights).any()
 
@@ -131,13 +132,13 @@ def test_the_draws_are_of_customers_and_do_not_depend_on_the_order_of_rows():
 def test_blocks_of_draws_are_bounded_and_add_up(monkeypatch):
     monkeypatch.setattr("ml.churn.intervals.CELLS", 1000)
     blocks = list(customer_draws(np.arange(300), 10, seed=1))
-    assert [block.shape for block in blocks] == [(3, 300), (3, 300), (3, 300), (1, 300)]
-    assert (np.concatenate(blocks)[:, 0] != np.concatenate(blocks)[0, 0]).any()
+    assert [block.shape for block in blocks] == [(300, 3), (300, 3), (300, 3), (300, 1)]
+    assert len(np.unique(np.concatenate(blocks, axis=1)[0])) > 1
 
 
 def test_large_parts_take_fewer_draws():
     assert count_draws(20_000, 500) == 500
-    assert count_draws(100_000, 500) == MOST_WORK // 100_000 == 200
+    assert count_draws(200_000, 500) == MOST_WORK // 200_000 == 250
     assert count_draws(10_000_000, 500) == FEWEST
     assert count_draws(10_000_000, 50) == 50
 
@@ -151,7 +152,7 @@ def test_a_figure_that_draws_often_lack_has_no_interval():
 def test_draws_of_one_class_have_no_ranking():
     churned, probability = np.array([1, 0, 0]), np.array([0.5, 0.4, 0.1])
     drawn = Drawn(churned, probability, probability > 0.45, PUBLISHED)
-    found = drawn.figures(np.array([[0.0, 2, 1], [1, 1, 1]]))
+    found = drawn.figures(np.array([[0.0, 2, 1], [1, 1, 1]]).T)
     assert np.isnan(found["auc"]).tolist() == [True, False]
     assert np.isnan(found["empc"]).tolist() == [True, False]
     assert found["brier"][0] == pytest.approx((2 * 0.16 + 0.01) / 3)
@@ -161,6 +162,7 @@ def test_draws_of_one_class_have_no_ranking():
 def test_twenty_thousand_rows_and_five_hundred_draws_take_seconds():
     churned, probability = population(1, 20_000, base=-3.0)
     begun = time.process_time()
-    assert len(drawn_figures(churned, probability, np.arange(20_000), 500)["auc"]) == 500
-    # 2.5 s of processor time in 2026-11; a loop over sklearn takes minutes.
-    assert time.process_time() - begun < 30
+    with threadpool_limits(1):
+        assert len(drawn_figures(churned, probability, np.arange(20_000), 500)["auc"]) == 500
+    # 1 s of processor time in 2026-11; a loop over scikit-learn takes minutes.
+    assert time.process_time() - begun < 15
