@@ -15,6 +15,7 @@ from warehouse.spells import SPELLS_VIEW, TIERS, spells_sql
 SCORES = "fct_churn_scores"
 REASON_CODES = "fct_churn_reason_codes"
 COMPARISONS = ("fct_tier_migration", "fct_tier_mobility", "fct_tier_long_run")
+FAIRNESS = ("fct_score_fairness", "fct_action_fairness")
 CHURN = ("fct_churn_spells", "fct_churn_rates", "fct_churn_reasons")
 PUBLIC_MARTS = (
     "dim_customers",
@@ -39,12 +40,13 @@ PUBLIC_MARTS = (
     *CHURN,
     SCORES,
     REASON_CODES,
+    *FAIRNESS,
     "fct_kpis",
 )
 # A day without scores, without an earlier snapshot to compare with, or before anybody churned has no rows in
 # these. Where there is one, dbt tests hold that nobody is missing (assert_migration_adds_up_to_the_stock and
 # its neighbours).
-MAY_LACK_DATES = (SCORES, REASON_CODES, *COMPARISONS, *CHURN)
+MAY_LACK_DATES = (SCORES, REASON_CODES, *FAIRNESS, *COMPARISONS, *CHURN)
 # What has to have recorded a result before a run of a kind may be published: gate and tool.
 HISTORY_GATES = (("arrival", "expectation"), ("facts", "dbt"), ("marts", "dbt"), ("marts", "expectation"))
 REQUIRED_GATES = {

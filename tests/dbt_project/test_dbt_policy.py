@@ -29,6 +29,8 @@ PUBLIC_MARTS = {
     "fct_tier_summary",
     "fct_churn_scores",
     "fct_churn_reason_codes",
+    "fct_score_fairness",
+    "fct_action_fairness",
     "fct_kpis",
 }
 
