@@ -25,7 +25,7 @@ def rows_of(bank: Any, mart: str) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
 def in_one_pass_and_in_steps(request: pytest.FixtureRequest, make_bank: Callable) -> tuple[Any, Any]:
-    """One bank with its month-ends built in one pass, and again in three runs, the first and the last of a day each."""
+    """One bank with its month-ends built in one pass, and again in three runs, two of them of a day."""
     at_once = make_bank(request.param, f"churn1{request.param[0]}")
     at_once.ingest(AS_OF)
     at_once.bootstrap(AS_OF, since=FIRST, until=LAST)
