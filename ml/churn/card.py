@@ -49,7 +49,7 @@ def write(metadata: Row) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(decimal=decimal, percent=percent, count=count, settings=settings)
+    environment.filters.update(decimal=decimal, percent=percent, count=count, settings=settings, span=span)
     # As the registry writes it, whose keys are in order: the page is the same before and after.
     metadata = json.loads(json.dumps(metadata, sort_keys=True))
     metrics = metadata["metrics"]
@@ -85,6 +85,11 @@ def percent(value: float | None, digits: int = 1) -> str:
 def count(value: float | None) -> str:
     """A whole number with thousands apart."""
     return "–" if value is None else f"{value:,.0f}"
+
+
+def span(days: list[str]) -> str:
+    """Days in order as their number and their ends; up to three by name."""
+    return f"{len(days)} days, {days[0]} to {days[-1]}" if len(days) > 3 else ", ".join(days)
 
 
 def settings(values: Row) -> str:
@@ -157,7 +162,7 @@ def _limits_of_data(metadata: Row) -> Iterable[str]:
     churners = metadata["metrics"]["test"]["churners"]
     if len(dates) == 1:
         yield (
-            f"The figures are of one month-end, {dates[0]}, with {count(churners)} churners: they say "
+            f"The figures are of one day, {dates[0]}, with {count(churners)} churners: they say "
             "nothing of other seasons or of a changed market. Monitoring judges each scored month "
             "when its outcomes are known."
         )

@@ -231,6 +231,19 @@ def test_a_card_needs_no_more_than_a_test(metadata: dict[str, Any]) -> None:
     assert "–" in card.write(bare | {"metrics": {"test": nothing}})
 
 
+def test_a_table_of_ones_own_is_told_with_what_was_done_to_it(metadata: dict[str, Any]) -> None:
+    own = {name: value for name, value in metadata.items() if name not in ("windows", "as_of_date")}
+    own |= {"table": "mine.csv", "remarks": ["opened_on is not learned from: a date"]}
+    own["metrics"] = own["metrics"] | {"candidates": {"logistic": metadata["metrics"]["test"]}}
+    own["evaluated_on"] = {"train": {"rows": 5, "churners": 1}, "test": {"rows": 4, "churners": 1}}
+    page = card.write(own)
+    for words in ("mine.csv", "opened_on is not learned from", "held out", "Each kind on the test"):
+        assert words in page
+    assert "Out of time:" not in page
+    assert card.span(["2026-01-31", "2026-02-28"]) == "2026-01-31, 2026-02-28"
+    assert card.span([f"2026-01-0{day}" for day in range(1, 6)]) == "5 days, 2026-01-01 to 2026-01-05"
+
+
 def test_a_training_leaves_its_card_and_its_figures(
     bank: Any, panel_table: pa.Table, quick: Params, progress: Progress, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
