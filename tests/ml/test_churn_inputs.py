@@ -26,6 +26,12 @@ WORD = Feature("value_tier", "category", "tier", 365, 0)
         ("outcome_days: 90", "outcome_days: 0", "a day at least"),
         ("gap_days:", "gap_dayz:", "gap_dayz"),
         ("max_rows: 300000", "max_rows: 0", "max_rows must be"),
+        ("incentive_cost: 10", "incentive_cost: 200", "worth more than the incentive"),
+        ("contact_cost: 1 ", "contact_cost: -1 ", "must not be negative"),
+        ("acceptance_beta: 14", "acceptance_beta: 0", "must be positive"),
+        ("capacity_share: 0.1", "capacity_share: 0", "capacity_share above 0"),
+        ("confidence: 0.95", "confidence: 1", "confidence between 0 and 1"),
+        ("draws: 500", "draws: 0", "one draw at least"),
         ("split:", "splat: [", "cannot be read"),
     ],
 )
