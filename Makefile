@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser bank benchmark run test lint format policy-check policy-diff rfm-cuts sql status rollback down airflow lock clean
+.PHONY: help setup browser bank benchmark run test lint format policy-check policy-diff rfm-cuts risk-reference sql status rollback down airflow lock clean
 MAKEFLAGS += --no-print-directory
 
 ifneq ($(wildcard .env),)
@@ -78,6 +78,9 @@ policy-diff: setup  ## whom the policy seeds would move, on the newest published
 
 rfm-cuts: setup  ## rows for policy_rfm_cuts.csv, fitted on the published day AS_OF
 	@$(PY) -m policy rfm-cuts --as-of "$(AS_OF)"
+
+risk-reference: setup  ## rows for the seeds of the risk index, fitted on the published day AS_OF
+	@$(PY) -m policy risk-reference --as-of "$(AS_OF)"
 
 sql: setup  ## Q="select ...": the answer as CSV on stdout
 	@$(PY) -m warehouse sql "$$Q"
