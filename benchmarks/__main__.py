@@ -53,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     flips.add_argument("--months", type=int, default=25)
     flips.add_argument("--seed", type=int, default=7)
     flips.add_argument("--keep", action="store_true", help="leave the warehouse for a look at it")
+    scoring = add(
+        "scoring", _scoring, "probability and reasons of a made table of features, and of a tenth of it"
+    )
+    scoring.add_argument("--customers", type=int, default=550_000)
+    scoring.add_argument("--candidate", default="hist_gradient_boosting", help="of ml/churn/params.yaml")
+    scoring.add_argument("--target", choices=("duckdb", "postgres"), default="duckdb")
+    scoring.add_argument("--seed", type=int, default=7)
+    scoring.add_argument("--keep", action="store_true", help="leave the warehouses for a look at them")
     truth = add("truth", _truth, "the churn model of a fresh bank against the planted truth")
     truth.add_argument("--customers", type=int, default=20_000)
     truth.add_argument(
@@ -112,6 +120,18 @@ def _flips(options: argparse.Namespace) -> None:
         f"{found.customers:,} customers, {found.month_ends} month-ends, {found.seconds:.0f} s\n\n"
         f"{results.flip_table(found)}\n\n{layers}\n\n{path}"
     )
+
+
+def _scoring(options: argparse.Namespace) -> None:
+    from benchmarks import results, scoring
+
+    found = scoring.measure(
+        options.folder, target=options.target, candidate=options.candidate, customers=options.customers,
+        seed=options.seed, keep=options.keep,
+    )  # fmt: skip
+    name = f"scoring-{options.target}-{options.candidate}-{options.customers}"
+    path = results.save(options.folder / "results", name, {"scorings": [one.as_json() for one in found]})
+    print(f"{results.machine()}\n\n{results.scoring_table(found)}\n\n{path}")
 
 
 def _truth(options: argparse.Namespace) -> None:

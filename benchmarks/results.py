@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.build import Build
 from benchmarks.flips import Measured
 from benchmarks.layers import Layer
+from benchmarks.scoring import Scoring
 
 MIB = 1 << 20
 
@@ -44,6 +45,21 @@ def build_table(builds: list[Build]) -> str:
             f"| {ratios['ingest_to_bare_load']:.1f} | {build.peak_bytes / MIB:,.0f} MiB "
             f"| {build.group_by_seconds:.2f} to {build.slowest_group_by_seconds:.2f} s "
             f"| {build.full_seconds:.0f} s | {build.daily_seconds:.0f} s |"
+        )
+    return "\n".join(lines)
+
+
+def scoring_table(scorings: list[Scoring]) -> str:
+    """One line a scoring: read, probability, reasons, written."""
+    lines = [
+        "| engine | candidate | customers | features | seconds | CPU | memory | reading alone | ratio |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in scorings:
+        lines.append(
+            f"| {one.target} | {one.candidate} | {one.customers:,} | {one.features} "
+            f"| **{one.seconds:.1f} s** | {one.cpu_seconds:.1f} s | **{one.peak_bytes / MIB:,.0f} MiB** "
+            f"| {one.read_seconds:.1f} s | {one.seconds / one.read_seconds:.1f} |"
         )
     return "\n".join(lines)
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import great_expectations.expectations as gxe
 
-from expectations.asset import WARN, Asset, between, every_row, named, not_null
+from expectations.asset import WARN, Asset, Rule, between, every_row, named, not_null
 from warehouse import Warehouse
 from warehouse.runs import Run
 
 # A calibrated model's mean score is near the rate it was trained on; three times or a third of it means that
 # the bank, or the features, are not what the model saw.
 MEAN_SCORE_BAND = (1 / 3, 3.0)
+# In log-odds and in probability; of the log-odds where they exceed 1.
+EXPLAINED_WITHIN = 1e-6
+REASON_RANKS = range(1, 6)
 
 
 def assets(wh: Warehouse, run: Run) -> list[Asset]:
     """The scores suite: a run noted as too young must have no scores, any other must have them."""
     return [
         scores(run),
+        reasons(run),
         coverage(run, is_too_young="too young" in (run.note or "")),
         level(run),
     ]
@@ -34,6 +40,44 @@ def scores(run: Run) -> Asset:
             between("churn_probability", "probabilities_are_0_to_1", low=0, high=1),
             between("risk_decile", "risk_deciles_are_1_to_10", low=1, high=10),
             *(not_null(column, f"every_score_has_a_{column}") for column in columns),
+        ],
+        reads=(relation,),
+    )
+
+
+def reasons(run: Run) -> Asset:
+    """Every score as the model told it: its log-odds are base, reasons and rest, its probability their
+    sigmoid.
+    """
+    relation = f"{run.run_id}.raw_churn_scores"
+    told = [(f"reason_{rank}", f"contribution_{rank}") for rank in REASON_RANKS]
+    added_up = " + ".join(
+        ["base_log_odds", "contribution_rest", *(f"coalesce({amount}, 0)" for _, amount in told)]
+    )
+    # exp() of less than -708 or so is an error on PostgreSQL.
+    sigmoid = "1 / (1 + exp(-greatest(-700, least(700, log_odds))))"
+    falls = " or ".join(
+        f"coalesce({later}, 0) > coalesce({earlier}, 0)" for (_, earlier), (_, later) in pairwise(told)
+    )
+    paired = " or ".join(f"({reason} is null) != ({amount} is null)" for reason, amount in told)
+    parts = ("churn_probability", "log_odds", "base_log_odds", "contribution_rest")
+    return every_row(
+        relation=relation,
+        columns="*",
+        source=relation,
+        rules=[
+            Rule("every_score_has_its_parts", " or ".join(f"{part} is null" for part in parts)),
+            Rule(
+                "log_odds_are_base_reasons_and_rest",
+                f"abs({added_up} - log_odds) > {EXPLAINED_WITHIN:.6f} * greatest(1, abs(log_odds))",
+            ),
+            Rule(
+                "probabilities_are_the_sigmoid_of_their_log_odds",
+                f"abs({sigmoid} - churn_probability) > {EXPLAINED_WITHIN:.6f}",
+            ),
+            Rule("reasons_raise_the_score", " or ".join(f"{amount} <= 0" for _, amount in told)),
+            Rule("reasons_are_told_largest_first", falls),
+            Rule("every_reason_has_its_contribution", paired),
         ],
         reads=(relation,),
     )

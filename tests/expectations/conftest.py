@@ -12,7 +12,7 @@ import pytest
 
 from tests.expectations import planted_tiers
 from warehouse import Settings, Warehouse, open_warehouse
-from warehouse.publish import REQUIRED_GATES, publish
+from warehouse.publish import PUBLIC_MARTS, REQUIRED_GATES, publish
 from warehouse.runs import start_run, utc_now
 
 AS_OF = dt.date(2026, 10, 31)
@@ -69,12 +69,23 @@ MARTS = {
         "risk_band": STRING,
         "model_version": STRING,
     },
+    "raw_churn_scores": {
+        "as_of_date": DATE,
+        "customer_id": STRING,
+        "churn_probability": DOUBLE,
+        "log_odds": DOUBLE,
+        "base_log_odds": DOUBLE,
+        **{f"reason_{rank}": STRING for rank in range(1, 6)},
+        **{f"contribution_{rank}": DOUBLE for rank in range(1, 6)},
+        "contribution_rest": DOUBLE,
+    },
     "fct_customer_risk_index": {
         "as_of_date": DATE,
         "customer_id": STRING,
         "risk_grade": STRING,
         "count_unknown_indicators": INTEGER,
     },
+    "fct_churn_spells": {"as_of_date": DATE, "customer_id": STRING, "is_open_spell": BOOLEAN},
     **planted_tiers.COLUMNS,
 }
 
@@ -189,6 +200,9 @@ def build(wh: Warehouse, day: dt.date = AS_OF) -> str:
     run_id = start_run(wh, kind="daily", as_of_date=day, key=f"daily {day}", source="demo")
     for mart, columns in MARTS.items():
         wh.create_table(f"{run_id}.{mart}", pa.schema(list(columns.items())))
+    # Marts on which no expectation looks: published, and empty where a day may lack them.
+    for mart in set(PUBLIC_MARTS) - set(MARTS):
+        wh.create_table(f"{run_id}.{mart}", pa.schema([("as_of_date", DATE)]))
     each = [{"as_of_date": day, "customer_id": customer} for customer in CUSTOMERS]
     add(wh, f"{run_id}.dim_customers", [{**row, "is_open": True} for row in each])
     add(
@@ -217,6 +231,9 @@ def build(wh: Warehouse, day: dt.date = AS_OF) -> str:
             for number, row in enumerate(each)
         ],
     )
+    # Three in ten are in a spell: just what may be. One more was, and is back.
+    spells = [{**row, "is_open_spell": number > 0} for number, row in enumerate(each[: len(each) * 3 // 10 + 1])]
+    add(wh, f"{run_id}.fct_churn_spells", spells)
     for mart, rows in planted_tiers.rows(day, CUSTOMERS).items():
         add(wh, f"{run_id}.{mart}", rows)
     kpi = {"as_of_date": day, "kpi_code": "customers", "unit": "count"}
@@ -249,6 +266,24 @@ def build(wh: Warehouse, day: dt.date = AS_OF) -> str:
                 "model_version": "churn-1",
             }
             for number, row in enumerate(each[:27])
+        ],
+    )
+    add(
+        wh,
+        f"{run_id}.raw_churn_scores",
+        [
+            {
+                **row,
+                "churn_probability": 0.05732418,
+                "log_odds": -2.8,
+                "base_log_odds": -3.0,
+                "reason_1": "complaint",
+                "reason_2": "rate_gap",
+                "contribution_1": 0.5,
+                "contribution_2": 0.25,
+                "contribution_rest": -0.55,
+            }
+            for row in each[:27]
         ],
     )
     if not wh.query("select 1 as one from ops.training_runs").num_rows:

@@ -224,6 +224,7 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
         *planted_breaks.VALUE,
         *planted_breaks.MOVEMENT,
         *planted_breaks.RISK_INDEX,
+        *planted_breaks.CHURN,
     ],
     "scores": [
         {
@@ -252,6 +253,26 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
             ),
             "delete from R.fct_churn_scores where customer_id = 'C006'": (
                 "every_eligible_customer_is_scored",
+                "",
+            ),
+            "update R.raw_churn_scores set contribution_1 = 0.500004 where customer_id = 'C007'": (
+                "log_odds_are_base_reasons_and_rest",
+                "",
+            ),
+            "update R.raw_churn_scores set churn_probability = 0.057327 where customer_id = 'C008'": (
+                "probabilities_are_the_sigmoid_of_their_log_odds",
+                "",
+            ),
+            "update R.raw_churn_scores set contribution_rest = null where customer_id = 'C009'": (
+                "every_score_has_its_parts",
+                "",
+            ),
+            "update R.raw_churn_scores set contribution_2 = 0.75, contribution_rest = -1.05"
+            " where customer_id = 'C010'": ("reasons_are_told_largest_first", ""),
+            "update R.raw_churn_scores set contribution_2 = -0.25, contribution_rest = -0.05"
+            " where customer_id = 'C011'": ("reasons_raise_the_score", ""),
+            "update R.raw_churn_scores set reason_2 = null where customer_id = 'C012'": (
+                "every_reason_has_its_contribution",
                 "",
             ),
             "update R.fct_churn_scores set churn_probability = 0.9 where customer_id > 'C009'": (

@@ -77,7 +77,7 @@ def test_a_missing_mart_is_an_error_that_names_it(
     with open_warehouse(duckdb_bank) as wh:
         wh.execute(f"drop table {RUN}.fct_churn_scores")
     assert main(["run", "--run", RUN, "--suite", "scores"]) == 1
-    found = recorded(duckdb_bank)
+    found = [row for row in recorded(duckdb_bank) if row["relation"] == f"{RUN}.fct_churn_scores"]
     assert {(row["status"], row["severity"]) for row in found} == {("error", "error")}
     assert {row["message"] for row in found} == {f"not evaluated: {RUN}.fct_churn_scores does not exist"}
     assert "fct_churn_scores does not exist" in capfd.readouterr().err
