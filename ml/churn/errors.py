@@ -7,6 +7,12 @@ class InputError(Exception):
     exit_code = 2
 
 
+class LeakError(Exception):
+    """A feature knows the outcome: recorded in ops.training_runs, exit code 1."""
+
+    exit_code = 1
+
+
 class TooYoungError(Exception):
     """The bank's data cannot have given a model yet: an empty table is written, exit code 99."""
 

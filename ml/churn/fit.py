@@ -90,6 +90,15 @@ def train(
     fold = final_fold(panel, params)
     before, test = snapshots(panel, fold.train_dates), snapshots(panel, fold.test_dates)
     choice = choose(panel, params, progress)
+    models = fit_twice(before, panel, choice, params, progress)
+    predicted = probabilities(models[EVALUATION], test[params.feature_names])
+    return models, describe(panel, (before, test), choice, judge(before, test, predicted, params), params)
+
+
+def fit_twice(
+    before: pd.DataFrame, panel: pd.DataFrame, choice: Choice, params: Params, progress: Progress
+) -> dict[str, ClassifierMixin]:
+    """The chosen candidate by registry file name: fitted on `before` to be judged, on all to be used."""
     task = progress.add_task(f"Fit {choice.candidate}", total=2)
     models: dict[str, ClassifierMixin] = {}
     with threadpool_limits(1), ThreadPoolExecutor(WORKERS) as pool:
@@ -97,20 +106,23 @@ def train(
         for file_name, model in zip((EVALUATION, MODEL), fits, strict=True):
             models[file_name] = model
             progress.advance(task)
-    predicted = probabilities(models[EVALUATION], test[params.feature_names])
+    return models
+
+
+def describe(
+    panel: pd.DataFrame, final: Part, choice: Choice, metrics: dict[str, Any], params: Params
+) -> dict[str, Any]:
+    """The metadata of a model: what was fitted on what, how it was chosen, and judge()'s `metrics`."""
     numbers = [feature.name for feature in params.features if not feature.is_category]
-    return models, {
+    return {
         "chosen_model": choice.candidate,
         "settings": choice.settings,
         "features": [asdict(feature) for feature in params.features],
         "directions_seen": evaluate.directions(panel, numbers),
         "windows": asdict(params.windows),
         "trained_on": _part(panel),
-        "evaluated_on": {"train": _part(before), "test": _part(test)},
-        "metrics": {
-            **judge(before, test, predicted, params),
-            "choice": asdict(choice),
-        },
+        "evaluated_on": {"train": _part(final[0]), "test": _part(final[1])},
+        "metrics": metrics | {"choice": asdict(choice)},
         "seed": params.seed,
         "params_sha256": params.fingerprint(),
         "panel_sha256": fingerprint(panel, params.features),

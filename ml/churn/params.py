@@ -83,6 +83,24 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class PromotionRule:
+    """What a challenger with more EMPC may lose: calibration error, and AUC in the worst protected group that
+    has `group_churners` churners or more.
+    """
+
+    calibration_tolerance: float
+    group_tolerance: float
+    group_churners: int
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Whether trainings are logged to MLflow beside the registry."""
+
+    mlflow: bool
+
+
+@dataclass(frozen=True)
 class Economics:
     """What an offer costs and keeps, in the reporting currency, and the Beta distribution of its acceptance.
 
@@ -129,7 +147,8 @@ class Params:
     sample: Sample
     tie_margin: float
     calibration: Calibration
-    calibration_tolerance: float
+    promotion: PromotionRule
+    tracking: Tracking
     economics: Economics
     evaluation: Evaluation
     candidates: tuple[Candidate, ...]
@@ -144,8 +163,12 @@ class Params:
         return [feature.name for feature in self.features]
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the content: comments and layout of the file do not count."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 (hex) of the content: comments and layout of the file do not count, nor where trainings are
+        logged.
+        """
+        content = asdict(self)
+        del content["tracking"]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def load_features(file: Path = FEATURES_FILE) -> tuple[Feature, ...]:
@@ -170,7 +193,8 @@ def load_params(file: Path = PARAMS_FILE, features_file: Path = FEATURES_FILE) -
             sample=Sample(**content.pop("sample")),
             tie_margin=content.pop("choice")["tie_margin"],
             calibration=Calibration(**content.pop("calibration")),
-            calibration_tolerance=content.pop("registry")["calibration_tolerance"],
+            promotion=PromotionRule(**content.pop("promotion")),
+            tracking=Tracking(**content.pop("tracking")),
             economics=Economics(**content.pop("economics")),
             evaluation=Evaluation(**content.pop("evaluation")),
             candidates=tuple(Candidate(**entry) for entry in content.pop("candidates")),
@@ -199,6 +223,13 @@ def _check(params: Params, file_name: str) -> None:
         raise InputError(f"{file_name}: windows: observation and outcome need a day at least, the gap none")
     if params.split.test_snapshots < 1 or params.minimum.test_churners < 1 or params.calibration.folds < 2:
         raise InputError(f"{file_name}: one test snapshot, one test churner, two calibration folds at least")
+    rule = params.promotion
+    if min(rule.calibration_tolerance, rule.group_tolerance) < 0 or rule.group_churners < 1:
+        raise InputError(
+            f"{file_name}: promotion: tolerances must not be negative, group_churners 1 at least"
+        )
+    if params.split.choice_folds < 1 or not isinstance(params.tracking.mlflow, bool):
+        raise InputError(f"{file_name}: one choice fold at least; tracking.mlflow is true or false")
     if params.sample.max_rows < 1:
         raise InputError(f"{file_name}: sample: max_rows must be a number of rows, one at least")
     money = params.economics

@@ -23,6 +23,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from ml.churn.errors import InputError
 from ml.churn.nodes import are_sound
+from ml.churn.params import PromotionRule
 
 MODEL, EVALUATION = "model.skops", "evaluation.skops"
 # What the model was fitted on, as frozen bins (ml/churn/monitor/reference.py).
@@ -43,13 +44,24 @@ TRUSTED_TYPES = [
 
 @dataclass(frozen=True)
 class Promotion:
-    """`model_version` is the champion for as-of dates from `as_of_date` (of its training) until the next
-    promotion.
+    """`model_version` is the champion for as-of dates from `as_of_date` (of its training, or of the roll-back
+    to it) until the next promotion. `author`: who rolled back; None where the rule promoted.
     """
 
     model_version: str
     as_of_date: date
     reason: str
+    author: str | None = None
+    is_rollback: bool = False
+
+
+@dataclass(frozen=True)
+class Period:
+    """`model_version` scores as-of dates from `first_date` up to and without `end_date` (None: open)."""
+
+    model_version: str
+    first_date: date
+    end_date: date | None
 
 
 class Registry:
@@ -159,36 +171,108 @@ class Registry:
         promoted = [entry for entry in self.promotions() if entry.as_of_date <= as_of_date]
         return promoted[-1] if promoted else None
 
+    def periods(self) -> list[Period]:
+        """When each champion stands, oldest first; one replaced for the very day it came has none."""
+        log = self.promotions()
+        ends = [entry.as_of_date for entry in log[1:]]
+        return [
+            Period(entry.model_version, entry.as_of_date, end)
+            for entry, end in zip(log, [*ends, None], strict=False)
+            if end is None or entry.as_of_date < end
+        ]
+
     def promote(self, promotion: Promotion) -> None:
         """Add to the log and switch in one step; a promotion already there is left as it is."""
         log = self.promotions()
-        if any(entry.model_version == promotion.model_version for entry in log):
-            return
+        if not any(entry.model_version == promotion.model_version for entry in log):
+            self._write(log, promotion)
+
+    def roll_back(self, to: str | None, as_of_date: date, *, reason: str, author: str) -> Promotion:
+        """Put an earlier champion back from `as_of_date` on, as a new line of the log.
+
+        `to`: its version; None: the champion before the one that stands. Raises InputError when the log goes
+        on after that date (the past is not written anew), when there is no such champion, or when it cannot
+        be loaded.
+        """
+        log = self.promotions()
+        if log and as_of_date < log[-1].as_of_date:
+            raise InputError(
+                f"champions.json goes on to {log[-1].as_of_date} ({log[-1].model_version}): a roll-back as "
+                f"of {as_of_date} would write the past anew; take {log[-1].as_of_date} or a later day"
+            )
+        known = _stack(log)
+        if to is None:
+            if len(known) < 2:
+                raise InputError(
+                    "no champion stood before the one that stands: there is nothing to go back to"
+                )
+            to = known[-2]
+        elif to not in {entry.model_version for entry in log}:
+            raise InputError(
+                f"{to} has never been a champion; `python -m ml.churn models` lists those that were"
+            )
+        if to == known[-1]:
+            raise InputError(f"{to} is the champion already")
+        self.load(to)
+        promotion = Promotion(to, as_of_date, reason, author, is_rollback=True)
+        self._write(log, promotion)
+        return promotion
+
+    def _write(self, log: list[Promotion], promotion: Promotion) -> None:
         log = sorted([*log, promotion], key=lambda entry: entry.as_of_date)
         draft = self._log.with_suffix(".draft")
-        draft.write_text(
-            json.dumps([asdict(entry) for entry in log], indent=2, default=str) + "\n", encoding="utf-8"
-        )
+        text = json.dumps([asdict(entry) for entry in log], indent=2, default=str, ensure_ascii=False)
+        draft.write_text(text + "\n", encoding="utf-8")
         draft.replace(self._log)
+
+
+def _stack(log: list[Promotion]) -> list[str]:
+    """The champions one could go back to one by one, the standing one last: a roll-back takes off what came
+    after the version that it goes back to.
+    """
+    known: list[str] = []
+    for entry in log:
+        if entry.is_rollback and entry.model_version in known:
+            del known[known.index(entry.model_version) + 1 :]
+        else:
+            known.append(entry.model_version)
+    return known
 
 
 _RETRAIN = "run `python -m ml.churn train` (the DAG churn_training)"
 
 
-def beats(
-    challenger: dict[str, Any], champion: dict[str, Any], calibration_tolerance: float
-) -> tuple[bool, str]:
-    """Whether the challenger takes over, by metrics() of both on one test part, and why."""
-    gain = challenger["average_precision"] - champion["average_precision"]
-    loss = challenger["calibration_error"] - champion["calibration_error"]
-    figures = ", ".join(
-        f"{name.replace('_', ' ')} {challenger[name]:.4f} against {champion[name]:.4f}"
-        for name in ("average_precision", "calibration_error")
-    )
-    if gain <= 0:
+def beats(challenger: dict[str, Any], champion: dict[str, Any], rule: PromotionRule) -> tuple[bool, str]:
+    """Whether the challenger takes over, and why: more EMPC, and neither calibration nor the worst protected
+    group worse by more than the rule allows.
+
+    Each holds `test`, metrics() on the same rows, and `groups`, metrics() by member of each protected column.
+    A group is compared where both have its AUC; without any, the other two decide.
+    """
+    better, worse = challenger["test"], champion["test"]
+    said = [
+        f"{name} {better[key]:.4f} against {worse[key]:.4f}"
+        for name, key in (("EMPC", "empc"), ("calibration error", "calibration_error"))
+    ]
+    pairs = [
+        (figures["auc"], champion["groups"].get(column, {}).get(member, {}).get("auc"), f"{column} {member}")
+        for column, members in challenger["groups"].items()
+        for member, figures in members.items()
+        if figures["auc"] is not None and figures["churners"] >= rule.group_churners
+    ]
+    pairs = [pair for pair in pairs if pair[1] is not None]
+    lost_in_group = 0.0
+    if pairs:
+        ours, theirs = min(pairs), min(pairs, key=lambda pair: pair[1])
+        lost_in_group = theirs[1] - ours[0]
+        said.append(f"AUC in the worst group {ours[0]:.4f} ({ours[2]}) against {theirs[1]:.4f} ({theirs[2]})")
+    figures = ", ".join(said)
+    if better["empc"] <= worse["empc"]:
         return False, f"not better out of time: {figures}"
-    if loss > calibration_tolerance:
+    if better["calibration_error"] - worse["calibration_error"] > rule.calibration_tolerance:
         return False, f"better out of time, worse calibrated: {figures}"
+    if lost_in_group > rule.group_tolerance:
+        return False, f"better out of time, worse in the worst group: {figures}"
     return True, f"better out of time: {figures}"
 
 

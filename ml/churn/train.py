@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 from rich.progress import Progress
 
-from ml.churn import card, evaluate, figures
-from ml.churn.errors import InputError, NothingToTrainError
+from ml.churn import card, evaluate, experiments, figures, leaks, tracking
+from ml.churn.errors import InputError, LeakError, NothingToTrainError
 from ml.churn.fit import final_fold, snapshots, train
 from ml.churn.frame import KEYS, check_columns, fingerprint, panel_frame
 from ml.churn.monitor.reference import reference
@@ -49,21 +49,30 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
     """Train on `<run_id>.churn_panel` and record the outcome in ops.training_runs, one row a run.
 
     The same panel and parameters give the same model version; a version that is registered is not fitted
-    again. Raises NothingToTrainError, recorded too, when no snapshot is mature or churners are too few.
+    again. Raises NothingToTrainError when no snapshot is mature or churners are too few, and LeakError when a
+    feature knows the outcome; both are recorded too.
     """
     registry = Registry(settings.models_dir)
     with open_warehouse(settings) as wh:
         run = get_run(wh, run_id)
         panel, drawn = read_panel(wh, run, params)
         try:
-            test = snapshots(panel, final_fold(panel, params).test_dates)
+            fold = final_fold(panel, params)
         except NothingToTrainError as nothing:
             _record(wh, run, nothing.outcome, {"reason": str(nothing)})
             raise
+        test = snapshots(panel, fold.test_dates)
+        found = leaks.find_leaks(
+            snapshots(panel, fold.train_dates), test, params.features, params.minimum.test_churners
+        )
+        if found:
+            _record(wh, run, "leak", {"reason": leaks.tell(found)})
+            raise LeakError(leaks.tell(found))
         model_version = name_version(run.as_of_date, panel, params)
         if model_version not in registry.versions():
             models, metadata = train(panel, params, progress)
             metadata |= {"model_version": model_version, "as_of_date": run.as_of_date.isoformat()}
+            metadata["run_id"] = run.run_id
             metadata["git_commit"] = _git_commit()
             metadata["metrics"]["sample"] = drawn.metadata()
             fitted_on = reference(
@@ -79,9 +88,19 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
                 },
             )
         outcome = promote_if_better(registry, model_version, run.as_of_date, test, params)
-        _record(wh, run, outcome.outcome, registry.metadata(model_version))
-        figures.record(wh, run, model_version, registry.metadata(model_version))
-    card.place(registry.metadata(model_version), settings.report_dir / f"model_{model_version}.html")
+        metadata = registry.metadata(model_version)
+        _record(wh, run, outcome.outcome, metadata)
+        figures.record(wh, run, model_version, metadata)
+        experiments.record(wh, run, metadata["metrics"]["choice"])
+    if params.tracking.mlflow:
+        tracking.log_training(
+            settings.bank_home / "mlflow",
+            registry.root / model_version,
+            run.run_id,
+            outcome.outcome,
+            metadata,
+        )
+    card.place(metadata, settings.report_dir / f"model_{model_version}.html")
     return outcome
 
 
@@ -137,9 +156,11 @@ def promote_if_better(
         is_better, reason = True, "the first model"
     else:
         try:
-            standing = _evaluate_again(registry, champion.model_version, test, params)
-            challenger = registry.metadata(model_version)["metrics"]["test"]
-            is_better, reason = beats(challenger, standing, params.calibration_tolerance)
+            challenger, standing = (
+                _evaluate_again(registry, name, test, params)
+                for name in (model_version, champion.model_version)
+            )
+            is_better, reason = beats(challenger, standing, params.promotion)
         except InputError as error:
             # A champion that cannot predict for this panel cannot score tomorrow either.
             is_better, reason = True, f"the champion cannot be compared: {error}"
@@ -162,7 +183,10 @@ def _evaluate_again(
     )
     model = registry.load(model_version, EVALUATION)
     predicted = probabilities(model, test[names])
-    return evaluate.metrics(test["is_churned"].to_numpy(), predicted, params.economics)
+    return {
+        "test": evaluate.metrics(test["is_churned"].to_numpy(), predicted, params.economics),
+        "groups": evaluate.by_segment(test, predicted, params.excluded, params.economics),
+    }
 
 
 def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any]) -> None:

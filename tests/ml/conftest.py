@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from rich.progress import Progress
 
-from ml.churn.params import Params, load_params
+from ml.churn.params import Candidate, Params, load_params
 from warehouse import Settings, open_warehouse
 
 AS_OF = dt.date(2026, 10, 31)
@@ -65,6 +65,18 @@ def params() -> Params:
 
 
 @pytest.fixture(scope="session")
+def quick(params: Params) -> Params:
+    """The shipped parameters with one setting a candidate, and a forest of few trees."""
+    candidates = []
+    for candidate in params.candidates:
+        grid = {key: values[:1] for key, values in candidate.grid.items()}
+        candidates.append(
+            Candidate(candidate.name, grid | ({"n_estimators": [20]} if "n_estimators" in grid else {}))
+        )
+    return replace(params, candidates=tuple(candidates))
+
+
+@pytest.fixture(scope="session")
 def make_features(params: Params) -> Frames:
     """A fct_customer_features table: rows, as_of_date, seed."""
 
@@ -101,6 +113,18 @@ def make_panel(params: Params) -> Frames:
         return pa.table(keys | columns)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _no_mlflow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings of tests are not logged to MLflow, which takes seconds to make a store, unless marked so."""
+    if "with_mlflow" not in request.fixturenames:
+        monkeypatch.setattr("ml.churn.tracking.log_training", lambda *_: None)
+
+
+@pytest.fixture
+def with_mlflow() -> None:
+    """For the tests of the log itself."""
 
 
 @pytest.fixture

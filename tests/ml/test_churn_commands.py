@@ -30,8 +30,9 @@ TRAIN, SCORE = "run_20261031_01", "run_20261031_02"
 
 
 @pytest.fixture
-def run_main(monkeypatch, capsys):
+def run_main(monkeypatch, capsys, quick):
     """Run a command line in this process on the warehouse of the settings: exit code, stdout, stderr."""
+    monkeypatch.setattr("ml.churn.__main__.load_params", lambda: quick)
 
     def run(settings: Settings, *arguments: str) -> tuple[int, str, str]:
         for name, value in settings.environment().items():
@@ -113,7 +114,7 @@ def test_both_engines_train_the_same_model_and_give_the_same_scores(
         mature = panel.filter(pc.equal(panel["label_status"], "mature"))
         assert training[0]["rows_trained"] == mature.num_rows
         assert training[0]["churners_trained"] == pc.sum(mature["is_churned"]).as_py()
-        assert training[0]["auc"] > 0.75
+        assert training[0]["auc"] > 0.7
         assert set(json.loads(training[0]["metrics"])) >= {
             "test", "tier_rate_baseline", "segments", "intervals", "leads", "choice", "sample",
         }  # fmt: skip
@@ -144,10 +145,15 @@ def test_a_challenger_is_compared_on_the_newest_test_and_promoted_or_not(
     # A month earlier the bank was small: its champion knows little.
     poor = make_panel(customers=150, last=dt.date(2026, 9, 30), seed=11)
     bank.add_run("run_20260930_01", "training", dt.date(2026, 9, 30), churn_panel=poor)
-    # A month later its labels have become noise.
+    # A month later the labels that train have become noise, and those of the test are as ever.
     noise = make_panel(customers=500, last=dt.date(2026, 11, 30), seed=13)
-    shifted = pa.array([0, *noise["is_churned"].fill_null(0).to_pylist()[:-1]], pa.int32())
-    noise = noise.set_column(3, "is_churned", shifted)
+    labels = noise["is_churned"].to_pylist()
+    days = noise["as_of_date"].to_pylist()
+    shifted = [
+        label if label is None or day == dt.date(2026, 7, 31) else labels[row - 1] or 0
+        for row, (label, day) in enumerate(zip(labels, days, strict=True))
+    ]
+    noise = noise.set_column(3, "is_churned", pa.array(shifted, pa.int32()))
     bank.add_run("run_20261130_01", "training", dt.date(2026, 11, 30), churn_panel=noise)
     outcomes = {}
     for run_id in ("run_20260930_01", TRAIN, "run_20261130_01"):
@@ -155,7 +161,7 @@ def test_a_challenger_is_compared_on_the_newest_test_and_promoted_or_not(
         assert (code, err) == (0, "")
         outcomes[run_id] = out.strip()
     assert "promoted (the first model)" in outcomes["run_20260930_01"]
-    assert "promoted (better out of time: average precision" in outcomes[TRAIN]
+    assert "promoted (better out of time: EMPC" in outcomes[TRAIN]
     assert "kept_champion (not better out of time" in outcomes["run_20261130_01"]
     standing = Registry(duckdb_settings.models_dir).standing(dt.date(2027, 1, 1))
     assert standing.as_of_date == AS_OF
@@ -164,6 +170,76 @@ def test_a_challenger_is_compared_on_the_newest_test_and_promoted_or_not(
     assert code == 0
     assert out.count("churn_202") == 3
     assert out.count("2026-10-31") == 1
+
+
+def test_what_was_tried_is_recorded_once_and_printed(
+    duckdb_settings, make_bank, run_main, panel, monkeypatch, params
+):
+    few = replace(params, candidates=params.candidates[:2])
+    monkeypatch.setattr("ml.churn.__main__.load_params", lambda: few)
+    bank = make_bank(duckdb_settings)
+    bank.add_run(TRAIN, "training", churn_panel=panel)
+    for _ in range(2):
+        assert run_main(duckdb_settings, "train", "--run", TRAIN)[0] == 0
+    rows = bank.rows("select * from ops.experiments")
+    assert sorted((row["candidate"], row["settings"]) for row in rows) == sorted(
+        (candidate.name, json.dumps(settings, sort_keys=True))
+        for candidate in few.candidates
+        for settings in candidate.settings()
+    )
+    assert {row["count_folds"] for row in rows} == {params.split.choice_folds}
+    assert all(0 < row["average_precision"] < 1 and row["auc"] > 0.6 for row in rows)
+    chosen = [row for row in rows if row["is_chosen"]]
+    training = bank.rows("select * from ops.training_runs")[0]
+    assert [row["candidate"] for row in chosen] == [training["chosen_model"]]
+    code, out, _ = run_main(duckdb_settings, "experiments")
+    assert (code, out.count(TRAIN), out.count("chosen")) == (0, len(rows), 2)
+    assert run_main(duckdb_settings, "experiments", "--run", "run_20990101_01")[1].count("\n") == 1
+
+
+def test_a_feature_that_knows_the_outcome_refuses_the_training(settings, make_bank, run_main, panel):
+    bank = make_bank(settings)
+    told = pc.cast(panel["is_churned"], pa.float64())
+    leaking = panel.set_column(panel.column_names.index("rate_gap"), "rate_gap", told)
+    bank.add_run(TRAIN, "training", churn_panel=leaking)
+    code, out, err = run_main(settings, "train", "--run", TRAIN)
+    assert (code, out) == (1, "")
+    assert "knows the outcome: rate_gap (AUC 1.0000)" in err
+    row = bank.rows("select outcome, model_version, metrics from ops.training_runs")[0]
+    assert (row["outcome"], row["model_version"]) == ("leak", None)
+    assert "rate_gap" in json.loads(row["metrics"])["reason"]
+    assert Registry(settings.models_dir).versions() == []
+
+
+def test_an_earlier_champion_scores_again_after_a_rollback(
+    duckdb_settings, make_bank, run_main, with_champion, features
+):
+    bank = make_bank(duckdb_settings)
+    with_champion(duckdb_settings)
+    registry = Registry(duckdb_settings.models_dir)
+    first = registry.versions()[0]
+    shutil.copytree(registry.root / first, registry.root / "churn_20261130_challenge")
+    registry.promote(Promotion("churn_20261130_challenge", dt.date(2026, 11, 30), "better"))
+    code, out, err = run_main(
+        duckdb_settings,
+        "rollback", "--as-of", "2026-12-05", "--reason", "it drifts", "--author", "Ann",
+    )  # fmt: skip
+    assert (code, out, err) == (0, f"{first} is the champion from 2026-12-05 on (it drifts, Ann)\n", "")
+    for day, model_version in ((4, "churn_20261130_challenge"), (5, first)):
+        run_id = f"run_202612{day:02d}_01"
+        table = features.set_column(0, "as_of_date", pa.array([dt.date(2026, 12, day)] * features.num_rows))
+        bank.add_run(run_id, "daily", dt.date(2026, 12, day), fct_customer_features=table)
+        assert run_main(duckdb_settings, "score", "--run", run_id)[0] == 0
+        assert {row["model_version"] for row in scores_of(bank, run_id)} == {model_version}
+    out = run_main(duckdb_settings, "models")[1].splitlines()
+    standing = {line.split()[0]: line for line in out[1:]}
+    assert " champion " in standing[first]
+    assert standing[first].endswith("2026-10-31..2026-11-29, 2026-12-05..")
+    assert "former champion" in standing["churn_20261130_challenge"]
+    code, _, err = run_main(
+        duckdb_settings, "rollback", "--as-of", "2026-11-01", "--reason", "no", "--author", "Ann"
+    )
+    assert (code, "write the past anew" in err) == (2, True)
 
 
 def test_a_champion_that_cannot_read_the_panel_is_replaced(trained_models, tmp_path, panel, params):
@@ -376,7 +452,7 @@ def test_a_run_of_many_dates_is_not_scored(duckdb_settings, make_bank, run_main,
 
 
 def test_help_helps():
-    for arguments in (["--help"], ["train", "--help"], ["score", "--help"], ["models", "--help"]):
+    for arguments in (["--help"], ["train", "--help"], ["score", "--help"], ["rollback", "--help"]):
         with pytest.raises(SystemExit) as exit_:
             main(arguments)
         assert exit_.value.code == 0

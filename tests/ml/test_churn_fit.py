@@ -12,21 +12,8 @@ from ml.churn import evaluate
 from ml.churn.errors import NothingToTrainError
 from ml.churn.fit import choose, customer_parts, final_fold, pick, snapshots, train
 from ml.churn.frame import feature_frame, panel_frame
-from ml.churn.params import Candidate
 from ml.churn.pipeline import CANDIDATES, build, fit_calibrated, probabilities
 from ml.churn.registry import EVALUATION, MODEL
-
-
-@pytest.fixture(scope="module")
-def quick(params):
-    """The shipped parameters with one setting a candidate."""
-    return replace(
-        params,
-        candidates=tuple(
-            Candidate(candidate.name, {key: values[:1] for key, values in candidate.grid.items()})
-            for candidate in params.candidates
-        ),
-    )
 
 
 @pytest.fixture(scope="module")
