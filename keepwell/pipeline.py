@@ -20,10 +20,11 @@ from keepwell.processes import stopped_with_us
 from keepwell.request import DEMO_CUSTOMERS, DEMO_DIRT, Request
 from warehouse import open_warehouse
 
-# Bootstrap and training have nothing to do when the last finished month is built and trained on already.
+# Bootstrap, training and monitoring have nothing to do when the last finished month is built, trained on and
+# monitored already.
 _IS_BUILT = "select count(*) as n from ops.standing_snapshots where as_of_date = $1"
 _IS_TRAINED = "select count(*) as n from ops.training_runs where as_of_date between $1 and $2"
-
+_IS_MONITORED = "select count(*) as n from ops.model_monitoring where as_of_date between $1 and $2"
 
 _FOLLOWING = {"churn_training": "the churn model", "customer_daily": "the day itself, with scores"}
 
@@ -60,6 +61,9 @@ class Pipeline:
             self.run_dag(dag_id)
             if dag_id == "customer_bootstrap":
                 self._tell_history(due)
+        if "churn_monitoring" in due:
+            # The day's own report was made before.
+            self._python("The report", "dashboards", "report", "--out", str(self._report()))
         self._summary()
 
     @contextmanager
@@ -81,7 +85,14 @@ class Pipeline:
         day = self.request.as_of
         is_built = self._is_history_built()
         is_trained = self._holds(_IS_TRAINED, last_month_end(day), day)
-        due = {"customer_bootstrap": not is_built, "churn_training": not is_trained, "customer_daily": True}
+        is_monitored = self._holds(_IS_MONITORED, last_month_end(day), day)
+        due = {
+            "customer_bootstrap": not is_built,
+            # Here it is not asked for: without a champion there would be no scores to show.
+            "churn_training": not is_trained,
+            "customer_daily": True,
+            "churn_monitoring": not is_monitored,
+        }
         return [dag_id for dag_id, is_due in due.items() if is_due]
 
     def _is_history_built(self) -> bool:
@@ -103,7 +114,10 @@ class Pipeline:
 
     def _summary(self) -> None:
         self._python("The summary", "dashboards", "summary")
-        print(f"Report: {self.request.settings.report_dir / 'report.html'}")
+        print(f"Report: {self._report()}")
+
+    def _report(self) -> Path:
+        return self.request.settings.report_dir / "report.html"
 
     def _python(self, name: str, *arguments: str, stdout: int | TextIO | None = None) -> None:
         """A command line of another room, which shows its own progress on stderr."""

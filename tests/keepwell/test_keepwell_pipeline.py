@@ -1,16 +1,18 @@
 """What `make run` shows, and when."""
 
 import subprocess
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
 from keepwell import pipeline
 from keepwell.pipeline import Pipeline
 from keepwell.request import Request
-from warehouse import Settings
+from warehouse import Settings, open_warehouse
 
 
 @pytest.fixture
@@ -45,6 +47,7 @@ def test_the_bank_is_shown_before_its_model_is_trained(
     run_with(duckdb_settings, is_built=[False, True], monkeypatch=monkeypatch)
     assert told[2:] == [
         "customer_bootstrap", "dashboards summary --history", "churn_training", "customer_daily",
+        "churn_monitoring", f"dashboards report --out {duckdb_settings.report_dir / 'report.html'}",
         "dashboards summary",
     ]  # fmt: skip
     said = " ".join(capsys.readouterr().err.split())
@@ -58,3 +61,26 @@ def test_nothing_is_shown_of_a_history_that_was_not_built_now(
     run_with(duckdb_settings, is_built=list(is_built), monkeypatch=monkeypatch)
     assert "dashboards summary --history" not in told
     assert told[-1] == "dashboards summary"
+
+
+def test_a_month_that_was_monitored_is_not_monitored_again(
+    duckdb_settings: Settings, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pipeline, "_is_history_built", lambda _: True)
+    run = {
+        "run_id": "run_20261015_01",
+        "model_version": "none",
+        "check_name": "champion_age",
+        "subject": "all",
+    }
+    for as_of, ran in (("2026-09-29", True), ("2026-09-30", False)):
+        told.clear()
+        with open_warehouse(duckdb_settings) as warehouse:
+            row = {**run, "as_of_date": [date.fromisoformat(as_of)], "status": "ok"}
+            cells = {name: cell if isinstance(cell, list) else [cell] for name, cell in row.items()}
+            warehouse.append(
+                "ops.model_monitoring", pa.table(cells | {"monitored_at": [datetime(2026, 10, 15)]})
+            )
+        Pipeline(Request.parse(duckdb_settings, None, "2026-10-30"), Console(stderr=True)).run()
+        assert ("churn_monitoring" in told) is ran, as_of
+        assert told[-1] == "dashboards summary"
