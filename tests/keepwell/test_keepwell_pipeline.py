@@ -1,11 +1,10 @@
 """What `make run` shows, and when."""
 
 import subprocess
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -67,19 +66,17 @@ def test_a_month_that_was_monitored_is_not_monitored_again(
     duckdb_settings: Settings, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Pipeline, "_is_history_built", lambda _: True)
-    run = {
-        "run_id": "run_20261015_01",
-        "model_version": "none",
-        "check_name": "champion_age",
-        "subject": "all",
-    }
     for as_of, ran in (("2026-09-29", True), ("2026-09-30", False)):
         told.clear()
         with open_warehouse(duckdb_settings) as warehouse:
-            row = {**run, "as_of_date": [date.fromisoformat(as_of)], "status": "ok"}
-            cells = {name: cell if isinstance(cell, list) else [cell] for name, cell in row.items()}
-            warehouse.append(
-                "ops.model_monitoring", pa.table(cells | {"monitored_at": [datetime(2026, 10, 15)]})
+            warehouse.execute(
+                """
+                insert into ops.model_monitoring (
+                    run_id, as_of_date, model_version, check_name, subject, status, monitored_at
+                )
+                values ('r', $1, 'none', 'champion_age', 'all', 'ok', timestamp '2026-10-01 00:00:00')
+                """,
+                [date.fromisoformat(as_of)],
             )
         Pipeline(Request.parse(duckdb_settings, None, "2026-10-30"), Console(stderr=True)).run()
         assert ("churn_monitoring" in told) is ran, as_of
