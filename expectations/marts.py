@@ -10,7 +10,7 @@ import datetime
 
 import great_expectations.expectations as gxe
 
-from expectations import movement, risk_index, tiers, value
+from expectations import churn, movement, risk_index, tiers, value
 from expectations.asset import Asset, Rule, between, every_row, named, not_null
 from expectations.tiers import TIERS
 from warehouse import Warehouse
@@ -37,6 +37,7 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
         activity(schema),
         *value.assets(schema),
         *risk_index.assets(schema),
+        *churn.assets(schema),
         *movement.assets(schema),
         kpis(schema),
         columns(schema),

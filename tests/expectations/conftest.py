@@ -232,7 +232,9 @@ def build(wh: Warehouse, day: dt.date = AS_OF) -> str:
         ],
     )
     # Three in ten are in a spell: just what may be. One more was, and is back.
-    spells = [{**row, "is_open_spell": number > 0} for number, row in enumerate(each[: len(each) * 3 // 10 + 1])]
+    spells = [
+        {**row, "is_open_spell": number > 0} for number, row in enumerate(each[: len(each) * 3 // 10 + 1])
+    ]
     add(wh, f"{run_id}.fct_churn_spells", spells)
     for mart, rows in planted_tiers.rows(day, CUSTOMERS).items():
         add(wh, f"{run_id}.{mart}", rows)

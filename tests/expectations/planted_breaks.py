@@ -183,6 +183,15 @@ MOVEMENT: list[Group] = [
     },
 ]
 
+CHURN: list[Group] = [
+    {
+        "update R.fct_churn_spells set is_open_spell = true where customer_id = 'C000'": (
+            "",
+            "most_customers_with_an_account_are_in_no_spell",
+        ),
+    },
+]
+
 RISK_INDEX: list[Group] = [
     {
         "update R.fct_customer_risk_index set risk_grade = 'D' where customer_id = 'C000'": (

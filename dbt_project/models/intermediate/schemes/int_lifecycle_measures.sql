@@ -18,10 +18,16 @@ observations as (
     where observation_kind = 'snapshot'
 ),
 
-outcomes as (
-    select *
-    from {{ ref('int_churn_outcomes') }}
-    where observation_kind = 'snapshot'
+{# The newest spell of churn, if it goes on or ended in the churn period. #}
+spells as (
+    select
+        spells.*,
+        row_number() over (
+            partition by spells.as_of_date, spells.customer_id order by spells.spell_no desc
+        ) as recency_rank
+    from {{ ref('int_churn_spells') }} as spells
+    inner join observations on spells.as_of_date = observations.as_of_date
+    where coalesce(spells.ended_on > observations.started_on, true)
 ),
 
 states as (
@@ -36,29 +42,18 @@ states as (
         case when {{ is_prior_seen }} then activity.mean_balance_prior_90d end as mean_balance_prior_90d,
         activity.count_active_days_90d,
         case when {{ is_prior_seen }} then activity.count_active_days_prior_90d end as count_active_days_prior_90d,
-        outcomes.mean_balance_outcome_amount,
-        outcomes.mean_balance_base_amount,
+        balances.mean_balance_outcome_amount,
+        spells.drain_base_amount,
         observations.silence_days,
         observations.drain_share,
         observations.churn_version,
         customers.relationship_status = 'no_account' as is_prospect,
-        customers.relationship_status = 'closed' or coalesce(outcomes.is_churned_at_end, false) as is_churned,
-        coalesce(observations.counts_balance_drain and outcomes.is_balance_drain, false) as is_drained,
-        {# All accounts closed before the period, and one opened since. #}
-        coalesce(
-            relationships.count_open_accounts_at_start = 0
-            and relationships.first_opened_on <= observations.started_on,
-            false
-        ) as was_closed,
-        coalesce(observations.counts_silence and outcomes.is_silent_at_start, false) as was_silent,
-        {# Drained when the period began, and filled again: who merely stays low is not back. #}
-        coalesce(
-            outcomes.is_drained_before
-            and balances.mean_balance_outcome_amount
-            >= observations.drain_share * balances.mean_balance_prior_lead_amount,
-            false
-        ) as was_drained,
-        observations.started_on,
+        customers.relationship_status = 'closed' or coalesce(spells.is_open_spell, false) as is_churned,
+        coalesce(not spells.is_open_spell, false) as was_churned,
+        coalesce(spells.is_account_closure, false) as has_closed,
+        coalesce(spells.is_balance_drain, false) as has_drained,
+        coalesce(spells.is_silence, false) as has_been_silent,
+        spells.ended_on as back_on,
         customers.as_of_date,
         customers.closed_on
     from {{ ref('int_customers_at') }} as customers
@@ -67,15 +62,11 @@ states as (
         on
             customers.customer_id = activity.customer_id
             and customers.as_of_date = activity.as_of_date
-    left join {{ ref('int_customer_relationships') }} as relationships
+    left join spells
         on
-            customers.customer_id = relationships.customer_id
-            and customers.observed_on = relationships.observed_on
-            and customers.known_by_on = relationships.known_by_on
-    left join outcomes
-        on
-            customers.customer_id = outcomes.customer_id
-            and customers.as_of_date = outcomes.as_of_date
+            customers.customer_id = spells.customer_id
+            and customers.as_of_date = spells.as_of_date
+            and spells.recency_rank = 1
     left join {{ ref('int_customer_balances') }} as balances
         on
             customers.customer_id = balances.customer_id
@@ -88,7 +79,6 @@ signs as (
         *,
         {{ trend_ratio('mean_balance_90d', 'mean_balance_prior_90d') }} as balance_ratio,
         {{ trend_ratio('count_active_days_90d', 'count_active_days_prior_90d') }} as activity_ratio,
-        was_closed or was_silent or was_drained as was_churned,
         coalesce(mean_balance_prior_90d <= 0 and mean_balance_90d > 0, false) as is_balance_from_nothing,
         coalesce(count_active_days_prior_90d = 0 and count_active_days_90d > 0, false) as is_activity_from_nothing
     from states
@@ -124,21 +114,26 @@ final as (
                 then
                     case
                         when closed_on is not null then 'closed on ' || cast(closed_on as {{ dbt.type_string() }})
-                        when is_drained
+                        when drain_base_amount is not null
                             then
-                                'deposits of ' || {{ format_amount('mean_balance_outcome_amount') }} || ' on average < '
+                                'deposits of '
+                                || coalesce({{ format_amount('mean_balance_outcome_amount') }}, 'unknown')
+                                || ' on average < '
                                 || cast(drain_share as {{ dbt.type_string() }}) || ' of '
-                                || {{ format_amount('mean_balance_base_amount') }} || ' before'
-                        else 'no act in ' || cast(silence_days as {{ dbt.type_string() }}) || ' days'
+                                || {{ format_amount('drain_base_amount') }} || ' before'
+                        when has_been_silent
+                            then 'no act in ' || cast(silence_days as {{ dbt.type_string() }}) || ' days'
+                        else 'the last loan or card is gone'
                     end
             when 'reactivated'
                 then
                     case
-                        when was_closed then 'opened an account again after all were closed by '
-                        when was_silent then 'acts again, was silent on '
-                        else 'deposits are back, were drained on '
+                        when has_closed then 'opened an account again after all were closed, churned until '
+                        when has_drained then 'deposits are back after a drain, churned until '
+                        when has_been_silent then 'acts again after a silence, churned until '
+                        else 'has a loan or card again, churned until '
                     end
-                    || cast(started_on as {{ dbt.type_string() }})
+                    || cast(back_on as {{ dbt.type_string() }})
             when 'exploration'
                 then
                     case
