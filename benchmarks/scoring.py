@@ -67,6 +67,9 @@ def measure(
 
     Raises StepError.
     """
+    known = [one.name for one in load_params().candidates]
+    if candidate not in known:
+        raise StepError(f"there is no candidate {candidate} in params.yaml: {', '.join(known)}")
     found = []
     for rows in (customers // 10, customers):
         bank = new_bank(folder / f"scoring-{target}-{rows}", target, folder)
@@ -170,8 +173,6 @@ def _values(feature: Feature, level: Floats, rng: np.random.Generator) -> npt.ND
 def _register(registry: Registry, candidate: str, params: Params, seed: int) -> None:
     """Fit `candidate` with the last and largest settings of its grid, and promote it as of AS_OF."""
     settings = {one.name: one.settings()[-1] for one in params.candidates}
-    if candidate not in settings:
-        raise StepError(f"there is no candidate {candidate} in params.yaml: {', '.join(settings)}")
     rng = np.random.default_rng([seed, CHUNK_ROWS + 1])
     activity = _activity(TRAINED_ROWS, rng)
     table = pa.table(_columns(params, activity, rng))
