@@ -80,10 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--customer",
         metavar="ID",
-        help="whose tier history to show (default: an open customer whose tiers moved in many schemes)",
+        help="whose tiers and score to show (default: the tiers of an open customer whose tiers moved in "
+        "many schemes, the score of whom the bank stands to lose most by)",
     )
     summary = commands.add_parser(
-        "summary", help="print tiers, segments, lift, rejected rows and the publication"
+        "summary",
+        help="print tiers, segments, churn, lift, expected loss, alerts, rejected rows and the publication",
     )
     summary.add_argument(
         "--history",

@@ -52,7 +52,21 @@ class Language:
 
     def words_of_share(self, part: int, whole: int) -> str:
         """A number of customers with its share: 1,234 · 5.0 %."""
-        return f"{self.count(part)} · {self.percent(part / whole)}"
+        return self.words_of_count(part, part / whole)
+
+    def words_of_count(self, count: int, share: float) -> str:
+        """The same of a share that is known already."""
+        return f"{self.count(count)} · {self.percent(share)}"
+
+    def signed(self, value: float, digits: int = 2) -> str:
+        """+0.12 or -0.12 (with a true minus sign)."""
+        return f"{value:+.{digits}f}".replace("-", "\u2212")
+
+    def between(self, low: float | None, high: float | None, digits: int = 3) -> str:
+        """An interval, (0.812 to 0.845); nothing where it is not known."""
+        if low is None or high is None:
+            return ""
+        return self("interval", low=self.decimal(low, digits), high=self.decimal(high, digits))
 
     def decimal(self, value: Any, digits: int = 2) -> str:
         """0.12."""

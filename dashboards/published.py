@@ -1,5 +1,5 @@
-"""Everything the report and the summary show, read once, already aggregated: but for the tier history of
-one customer, by internal id, no row is a customer.
+"""Everything the report and the summary show, read once, already aggregated: but for the customers of whom
+the bank stands to lose most, and the tiers and the score of one, by internal id, no row is a customer.
 """
 
 from __future__ import annotations
@@ -8,7 +8,15 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.tiering import Row, Tiering, read_tiering
+from dashboards.churn import ChurnAnalysis, read_churn
+from dashboards.early_warning import EarlyWarning, read_early_warning
+from dashboards.fairness import Fairness, read_fairness
+from dashboards.language import Language
+from dashboards.model import ModelQuality, read_model
+from dashboards.monitoring import Monitoring, read_monitoring
+from dashboards.reading import Reader, Row
+from dashboards.scoring import Scoring, read_scoring
+from dashboards.tiering import Tiering, read_tiering
 from warehouse import Warehouse
 
 # A histogram of probabilities in steps of a point: the cuts of the risk bands fall between two bars.
@@ -43,6 +51,16 @@ class Published:
     findings: list[
         Row
     ]  # gate, tool, test_name, relation, severity, status, failures, message: what did not pass
+    churn: ChurnAnalysis
+    early_warning: EarlyWarning
+    scoring: Scoring
+    model: ModelQuality
+    monitoring: Monitoring
+    fairness: Fairness
+
+    def band_labels(self, say: Language) -> dict[str, str]:
+        """Risk bands of the publication by code, the riskiest first."""
+        return {row["risk_band"]: say.label(row, "risk_band") for row in self.risk_bands}
 
     def kpi(self, code: str, dimension: str = "all", member: str | None = None) -> Row | None:
         """The indicator's row, None when it was not published."""
@@ -53,7 +71,8 @@ class Published:
 
 
 def read(wh: Warehouse, customer_id: str | None = None) -> Published:
-    """Read the newest standing publication; `customer_id`: whose tier history to show, None: the liveliest.
+    """Read the newest standing publication. `customer_id`: whose tiers and score to show; None: the tiers of
+    the liveliest, the score of whom the bank stands to lose most by.
 
     Raises NothingPublished when there is none, UnknownCustomer when no tiers are known of the customer.
     """
@@ -82,6 +101,7 @@ def _read(wh: Warehouse, schema: str, publication: Row, customer_id: str | None 
     day: list[Any] = [publication["as_of_date"]]
     training = _training(wh, publication["model_version"])
     has_scores = wh.exists(f"{schema}.fct_churn_scores")
+    reader = Reader(wh, schema, publication["as_of_date"])
 
     def rows(sql: str) -> list[Row]:
         return _rows(wh, sql.format(schema=schema), day)
@@ -90,7 +110,7 @@ def _read(wh: Warehouse, schema: str, publication: Row, customer_id: str | None 
         publication=publication,
         source=_rows(wh, "select * from ops.sources")[0],
         kpis=rows(KPIS),
-        tiering=read_tiering(wh, schema, publication["as_of_date"], customer_id),
+        tiering=read_tiering(reader, customer_id),
         rfm_cells=rows(RFM_CELLS),
         segments=rows(SEGMENTS),
         score_bins=rows(SCORE_HISTOGRAM) if has_scores else [],
@@ -101,6 +121,12 @@ def _read(wh: Warehouse, schema: str, publication: Row, customer_id: str | None 
         rejected=_rows(wh, REJECTED),
         tests=_rows(wh, TESTS, [publication["run_id"]]),
         findings=_rows(wh, FINDINGS, [publication["run_id"]]),
+        churn=read_churn(reader),
+        early_warning=read_early_warning(reader),
+        scoring=read_scoring(reader, customer_id),
+        model=read_model(reader, training),
+        monitoring=read_monitoring(reader),
+        fairness=read_fairness(reader),
     )
 
 

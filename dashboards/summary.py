@@ -6,12 +6,16 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.language import Language
-from dashboards.published import Published, Row
-from dashboards.report import tier_rows, why_no_scores
+from dashboards.published import Published
+from dashboards.reading import Row
+from dashboards.report import why_no_scores
+from dashboards.tables import tier_rows
 
 
 def show(published: Published, console: Console, say: Language) -> None:
-    """Print what was published: tiers, segments, the model's lift, what was rejected, the publication."""
+    """Print what was published: tiers, segments, churn, the model's lift, what it puts at stake, alerts of
+    its monitoring, what was rejected, the publication.
+    """
     publication = published.publication
     console.print()
     _show_tiers(published, console, say)
@@ -21,7 +25,13 @@ def show(published: Published, console: Console, say: Language) -> None:
         segments.add_row(say.label(row, "segment"), say.count(row["count_customers"]))
     console.print(segments)
 
-    console.print(f"[bold]{say('summary.top_decile')}[/] {_lift(published, say)}", highlight=False)
+    for name, words in (
+        (say("summary.churn"), _churn(published, say)),
+        (say("summary.top_decile"), _lift(published, say)),
+        (say("summary.at_stake"), _at_stake(published, say)),
+        (say("summary.monitoring"), _alerts(published, say)),
+    ):
+        console.print(f"[bold]{name}[/] {words}", highlight=False)
     if published.rejected:
         rejected = _table(say("summary.rejected_of"), numbers=[say("summary.rows")])
         rejected.add_column(say("summary.reasons"))
@@ -102,6 +112,49 @@ def _lift(published: Published, say: Language) -> str:
         return say("summary.no_quality")
     return say(
         "summary.lift", lift=say.decimal(training["lift_top_decile"]), auc=say.decimal(training["auc"], 3)
+    )
+
+
+def _churn(published: Published, say: Language) -> str:
+    rate = published.churn.rate()
+    if rate is None:
+        return say("churn.none_why", day=published.publication["as_of_date"].isoformat())
+    return say(
+        "summary.churned",
+        count=say.count(rate["count_churned"]),
+        active=say.count(rate["count_active_at_start"]),
+        start=rate["from_date"].isoformat(),
+        rate=say.percent(rate["churn_rate_annualised"]),
+        balances=say.percent(rate["balance_churn_rate_annualised"]),
+    )
+
+
+def _at_stake(published: Published, say: Language) -> str:
+    if not published.scoring.losses:
+        return why_no_scores(published, say) or say("summary.no_money")
+    high = published.scoring.loss_of(risk_band="high")
+    return say(
+        "summary.loss",
+        count=say.count(high["count_customers"]),
+        loss=say.amount(high["sum_expected_loss"]),
+        currency=published.source["reporting_currency_code"],
+    )
+
+
+def _alerts(published: Published, say: Language) -> str:
+    found = published.monitoring
+    if found.as_of_date is None:
+        return say("monitoring.none_why")
+    day, alerts = found.as_of_date.isoformat(), found.alerts()
+    if not alerts:
+        return say("summary.no_alerts", count=say.count(len(found.checks)), day=day)
+    names = dict.fromkeys(say.named("check", row["check_name"]) for row in alerts)
+    return say(
+        "summary.alerts",
+        count=say.count(len(alerts)),
+        all=say.count(len(found.checks)),
+        day=day,
+        checks=say("summary.join").join(names),
     )
 
 

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
 
 from dashboards.language import Language, words
+from dashboards.reading import Reader, Row
 from warehouse import Warehouse
-
-Row = dict[str, Any]
 
 # Schemes whose tiers have an order, by merit or (risk appetite) by boldness, as they are shown.
 ORDINAL_SCHEMES = (
@@ -73,20 +70,18 @@ class Tiering:
         return [row for row in self.summary if (row["scheme"], row["customer_kind"]) == (scheme, kind)]
 
 
-def read_tiering(wh: Warehouse, schema: str, as_of: dt.date, customer_id: str | None = None) -> Tiering:
-    """Read from `marts` or `history` as of a day. `customer_id`: whose history to show; None: see `_chosen`.
+def read_tiering(reader: Reader, customer_id: str | None = None) -> Tiering:
+    """Read one publication. `customer_id`: whose history to show; None: the liveliest of `_shortlist`.
 
     Raises UnknownCustomer.
     """
 
     def rows(sql: str, *marts: str) -> list[Row]:
-        if not all(wh.exists(f"{schema}.{mart}") for mart in marts):
-            return []
-        return [_plain(row) for row in wh.query(sql.format(schema=schema), [as_of]).to_pylist()]
+        return reader.rows(sql, dict.fromkeys(marts, ()))
 
     summary = rows(SUMMARY, "fct_tier_summary")
     assets = rows(ASSETS, "fct_customer_tiers", "fct_customer_asset_tiers")
-    shown, spells = _history(wh, schema, as_of, customer_id)
+    shown, spells = _history(reader.wh, reader.schema, reader.as_of, customer_id)
     return Tiering(
         policy=rows(POLICY, "fct_tier_summary"),
         summary=_with_assets(summary, assets),
@@ -283,8 +278,3 @@ def _shortlist(wh: Warehouse, schema: str, as_of: dt.date) -> list[str]:
     )
     found: list[str] = wh.query(query, [as_of])["customer_id"].to_pylist()
     return found
-
-
-def _plain(row: Row) -> Row:
-    """Decimals as doubles: they are shown to a few digits."""
-    return {key: float(value) if isinstance(value, Decimal) else value for key, value in row.items()}

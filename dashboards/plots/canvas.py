@@ -66,6 +66,12 @@ def room_for_words(field: str, rows: Sequence[dict[str, Any]]) -> alt.Scale:
     return alt.Scale(domain=[0, max(row[field] for row in rows) * 1.3 or 1], nice=False)
 
 
+def room_beside(rows: Sequence[dict[str, Any]], field: str, words: str, width: float) -> alt.Scale:
+    """A scale of bars of `field` in a plot of so many pixels on which the `words` behind every bar fit."""
+    room = min(max(width_of(row[words]) for row in rows) + 8, width * 0.6)
+    return alt.Scale(domain=[0, max(row[field] for row in rows) * width / (width - room) or 1], nice=False)
+
+
 def percent_axis(*, grid: bool = True) -> alt.Axis:
     """Ticks as whole per cents."""
     return alt.Axis(format="~%", tickCount=5, grid=grid)

@@ -10,6 +10,20 @@ from typing import Any
 
 import pyarrow as pa
 
+from tests.dashboards.planted_churn import (
+    CHURN_MARTS,
+    OF_SCORES,
+    action_fairness,
+    churn_rates,
+    churn_reasons,
+    model_metrics,
+    monitoring,
+    monthly_rates,
+    monthly_reasons,
+    of_customer,
+    reason_codes,
+    score_fairness,
+)
 from tests.dashboards.planted_tiers import (
     AS_OF,
     FIRST,
@@ -36,7 +50,15 @@ STRING, DATE, INTEGER, BOOLEAN = pa.string(), pa.date32(), pa.int32(), pa.bool_(
 MONEY = pa.decimal128(18, 2)
 MARTS = {
     **TIER_MARTS,
-    "dim_customers": {"as_of_date": DATE, "customer_id": STRING, "is_open": BOOLEAN},
+    **CHURN_MARTS,
+    "dim_customers": {
+        "as_of_date": DATE,
+        "customer_id": STRING,
+        "is_open": BOOLEAN,
+        "is_elderly": BOOLEAN,
+        "is_disabled": BOOLEAN,
+        "needs_adapted_service": BOOLEAN,
+    },
     "fct_customer_activity": {"as_of_date": DATE, "customer_id": STRING},
     "fct_customer_rfm": {
         "as_of_date": DATE,
@@ -72,6 +94,13 @@ MARTS = {
         "risk_band": STRING,
         "risk_band_en": STRING,
         "risk_band_zh": STRING,
+        "reason_1": STRING,
+        "reason_1_en": STRING,
+        "reason_1_zh": STRING,
+        "currency_code": STRING,
+        "annual_profit_amount": MONEY,
+        "expected_loss_amount": MONEY,
+        "balance_at_risk_amount": MONEY,
     },
 }
 BANDS = {"high": ("High risk", "高风险"), "medium": ("Medium risk", "中风险"), "low": ("Low risk", "低风险")}
@@ -144,6 +173,7 @@ def customers() -> list[dict[str, Any]]:
                 "risk_band": band,
                 "risk_band_en": BANDS[band][0],
                 "risk_band_zh": BANDS[band][1],
+                **of_customer(number, probability),
             }
         )
     return rows
@@ -182,6 +212,16 @@ AGGREGATES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "fct_tier_mobility": mobility,
     "fct_value_concentration": concentration,
     "fct_value_lorenz": lorenz,
+    "fct_churn_rates": churn_rates,
+    "fct_churn_reasons": churn_reasons,
+    "fct_churn_reason_codes": lambda: reason_codes(customers()),
+    "fct_score_fairness": score_fairness,
+    "fct_action_fairness": action_fairness,
+}
+# History that is not of the published day alone: planted in place of the views.
+HISTORY: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "fct_churn_rates": monthly_rates,
+    "fct_churn_reasons": monthly_reasons,
 }
 
 
@@ -280,7 +320,7 @@ def plant_bank(settings: Settings, *, with_scores: bool = True, without: Sequenc
         for mart, columns in (MARTS | unread).items():
             wh.create_table(f"{run_id}.{mart}", pa.schema(list(columns.items())))
             rows = AGGREGATES[mart]() if mart in AGGREGATES else everyone
-            if mart != "fct_churn_scores" or with_scores:
+            if mart not in OF_SCORES or with_scores:
                 add(wh, f"{run_id}.{mart}", [{name: row[name] for name in columns} for row in rows])
         if with_scores:
             add(
@@ -305,6 +345,8 @@ def plant_bank(settings: Settings, *, with_scores: bool = True, without: Sequenc
                     }
                 ],
             )
+            add(wh, "ops.model_metrics", model_metrics())
+            add(wh, "ops.model_monitoring", monitoring())
         result = {"run_id": run_id, "as_of_date": AS_OF, "severity": "error", "executed_at": utc_now()}
         add(
             wh,
@@ -339,7 +381,12 @@ def plant_bank(settings: Settings, *, with_scores: bool = True, without: Sequenc
         )
         publish(wh, run_id)
         with wh.transaction():
-            wh.replace_views({**{f"marts.{mart}": None for mart in without}, SPELLS_VIEW: None})
+            hidden = [f"marts.{mart}" for mart in without] + [f"history.{mart}" for mart in HISTORY]
+            wh.replace_views({**dict.fromkeys(hidden), SPELLS_VIEW: None})
+            for mart, months in HISTORY.items():
+                if mart not in without:
+                    wh.create_table(f"history.{mart}", pa.schema(list(MARTS[mart].items())))
+                    add(wh, f"history.{mart}", months())
             if "customer_tier_spells" not in without:
                 wh.create_table(SPELLS_VIEW, pa.schema(list(SPELLS.items())))
                 add(wh, SPELLS_VIEW, spells())

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dashboards.__main__ import main
+from dashboards.language import Language
+from dashboards.plots.customer import steps
 from dashboards.published import gains_of, read
+from dashboards.reading import Reader
+from dashboards.scoring import MOST_CUSTOMERS
 from dashboards.tiering import read_tiering
-from tests.dashboards.planted_tiers import LIVELY, POORER, TIER_MARTS
+from tests.dashboards.planted import MARTS, customers
+from tests.dashboards.planted_churn import month_ends
+from tests.dashboards.planted_tiers import AS_OF, LIVELY, POORER, TIER_MARTS
 from warehouse import Settings, open_warehouse
+from warehouse.settings import PROJECT_ROOT
 
 Plant = Callable[..., None]
 FIGURES = {
     "value_tiers", "churn", "pyramid_personal", "pyramid_small_business", "migration", "moved_share",
     "flip_back_rate", "history", "lorenz", "rfm", "segments", "scores", "gains", "lift", "rejected",
+    "churn_months", "churn_tiers", "churn_index", "churn_reasons", "churn_destinations", "risk_index",
+    "risk_points", "risk_bands", "reasons", "loss", "waterfall", "index_points", "model_auc", "model_empc",
+    "groups_auc", "groups_tpr", "drift", "matured_auc", "matured_calibration_slope", "fairness",
 }  # fmt: skip
-OF_SCORES = {"scores", "gains", "lift"}
+# Those that need scores, or the training and the monitoring of a model.
+OF_SCORES = {
+    "scores", "gains", "lift", "risk_bands", "reasons", "loss", "waterfall", "index_points", "model_auc",
+    "model_empc", "groups_auc", "groups_tpr", "drift", "matured_auc", "matured_calibration_slope", "fairness",
+}  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -91,6 +107,20 @@ def report(folder: Path, *options: str) -> str:
     assert main(["report", "--out", str(out), *options]) == 0
     assert [path.name for path in out.parent.iterdir()] == ["report.html"]
     return out.read_text(encoding="utf-8")
+
+
+def named_in(html: str, section: str) -> set[str]:
+    """Customers whom a section names."""
+    found = re.search(rf'<section id="{section}">.*?</section>', html, flags=re.S)
+    assert found is not None, section
+    return set(re.findall(r"CUST-\d+", found[0]))
+
+
+def listed() -> list[str]:
+    """Planted customers by expected loss, the greatest first."""
+    rows = [row for row in customers() if row["expected_loss_amount"]]
+    rows.sort(key=lambda row: (-row["expected_loss_amount"], -row["churn_probability"], row["customer_id"]))
+    return [row["customer_id"] for row in rows]
 
 
 def test_the_report_shows_every_part_with_the_published_numbers(published: Settings, tmp_path: Path) -> None:
@@ -174,7 +204,7 @@ def test_the_report_speaks_chinese(
     shown = re.sub(r"<style>.*?</style>|<[^>]*lang=\"en\"[^>]*>[^<]*<|<[^>]*>", " ", asked, flags=re.S)
     assert set(re.findall(r"[A-Za-z]{3,}", shown)) <= {
         "Keepwell", "marts", "history", "ops", "demo", "run", "CNY", "VIP", "RFM", "AUC", "Brier", "CUST",
-        "churn", "dbt", "raw", "transactions",
+        "churn", "dbt", "raw", "transactions", "EMPC", "MPC", "PSI", "feature",
     }  # fmt: skip
 
 
@@ -193,11 +223,11 @@ def test_the_history_shown_is_of_the_liveliest_or_of_the_one_asked_for(
     published: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # As many moves, but poorer; as rich, but fewer moves: neither is shown unless asked for.
-    assert set(re.findall(r"CUST-\d+", report(tmp_path))) == {LIVELY}
-    assert set(re.findall(r"CUST-\d+", report(tmp_path, "--customer", POORER))) == {POORER}
+    assert named_in(report(tmp_path), "history") == {LIVELY}
+    assert named_in(report(tmp_path, "--customer", POORER), "history") == {POORER}
     with open_warehouse(published) as wh:
         wh.execute(f"delete from history.customer_tier_spells where customer_id = '{LIVELY}'")
-    assert set(re.findall(r"CUST-\d+", report(tmp_path))) == {POORER}
+    assert named_in(report(tmp_path), "history") == {POORER}
     capsys.readouterr()
     assert main(["report", "--out", str(tmp_path / "x.html"), "--customer", "CUST-X"]) == 2
     assert "no tier history of customer CUST-X is known" in capsys.readouterr().err
@@ -205,7 +235,7 @@ def test_the_history_shown_is_of_the_liveliest_or_of_the_one_asked_for(
 
 def test_the_history_ends_where_the_publication_does(on_duckdb: Settings) -> None:
     with open_warehouse(on_duckdb) as wh:
-        spells = read_tiering(wh, "marts", dt.date(2026, 1, 15), LIVELY).spells
+        spells = read_tiering(Reader(wh, "marts", dt.date(2026, 1, 15)), LIVELY).spells
     assert [row["tier"] for row in spells if row["scheme"] == "value_tier"] == ["low", "mid"]
     assert [row["ended_on"] for row in spells if row["scheme"] == "value_tier"] == [
         dt.date(2025, 3, 31),
@@ -218,15 +248,33 @@ def test_the_history_ends_where_the_publication_does(on_duckdb: Settings) -> Non
     [
         (
             "fct_tier_summary",
-            {"value_tiers", "churn", "pyramid_personal", "pyramid_small_business", "migration", "history"},
+            {
+                "value_tiers",
+                "churn",
+                "pyramid_personal",
+                "pyramid_small_business",
+                "migration",
+                "history",
+                "churn_tiers",
+                "loss",
+            },
         ),
         ("fct_customer_asset_tiers", {"history"}),
-        ("fct_customer_tiers", {"history"}),
+        ("fct_customer_tiers", {"history", "loss", "waterfall", "index_points"}),
         ("fct_tier_migration", {"migration"}),
         ("fct_tier_mobility", {"moved_share", "flip_back_rate"}),
         ("fct_value_concentration", {"lorenz"}),
         ("fct_value_lorenz", {"lorenz"}),
         ("customer_tier_spells", {"history"}),
+        (
+            "fct_churn_rates",
+            {"churn_months", "churn_tiers", "churn_index", "churn_reasons", "churn_destinations"},
+        ),
+        ("fct_churn_reasons", {"churn_months", "churn_reasons", "churn_destinations"}),
+        ("fct_customer_risk_index", {"risk_index", "risk_points", "risk_bands", "index_points"}),
+        ("fct_churn_reason_codes", {"reasons"}),
+        ("fct_score_fairness", {"fairness"}),
+        ("fct_action_fairness", set()),
     ],
 )
 def test_a_mart_that_an_older_publication_lacks_costs_its_figures_only(
@@ -250,7 +298,11 @@ def test_without_any_mart_of_tiers_the_report_is_that_of_the_others(
 ) -> None:
     plant(duckdb_settings, without=[*TIER_MARTS, "customer_tier_spells"])
     found_through_environment(duckdb_settings, monkeypatch)
-    assert Page(report(tmp_path)).figures == {"rfm", "segments", "scores", "gains", "lift", "rejected"}
+    of_tiers = {
+        "value_tiers", "churn", "pyramid_personal", "pyramid_small_business", "migration", "moved_share",
+        "flip_back_rate", "history", "lorenz", "churn_tiers", "loss", "waterfall", "index_points",
+    }  # fmt: skip
+    assert Page(report(tmp_path)).figures == FIGURES - of_tiers
 
 
 def test_a_tier_that_the_policy_no_longer_has_is_still_shown(on_duckdb: Settings, tmp_path: Path) -> None:
@@ -339,7 +391,7 @@ def test_the_report_is_the_same_every_time_and_on_both_engines(
     assert pages[0] == pages[2]
 
 
-def test_the_report_asks_the_network_for_nothing_and_names_one_customer_by_id(
+def test_the_report_asks_the_network_for_nothing_and_names_few_customers_by_id(
     on_duckdb: Settings, tmp_path: Path
 ) -> None:
     html = report(tmp_path)
@@ -349,7 +401,9 @@ def test_the_report_asks_the_network_for_nothing_and_names_one_customer_by_id(
         "http://www.w3.org/2000/svg",
         "http://www.w3.org/1999/xlink",
     }
-    assert set(re.findall(r"CUST-\d+", html)) == {LIVELY}
+    assert named_in(html, "at-stake") == set(listed()[:MOST_CUSTOMERS])
+    assert named_in(html, "customer") == set(listed()[:1])
+    assert set(re.findall(r"CUST-\d+", html)) == {LIVELY, *listed()[:MOST_CUSTOMERS]}
     assert "SECRET" not in html
 
 
@@ -405,7 +459,10 @@ def test_the_summary_prints_tiers_segments_lift_rejected_rows_and_the_publicatio
         "VIP 24 2.9 % 2.4 % 1.68 m",
         "All customers: 960 with an open account, churn 7.1 % a year",
         "Inactive 48",
+        "Churn: 72 of 900 since 2025-10-31, 8.0 % a year (4.0 % of deposits)",
         "Top decile: lift 4.33 out of time (AUC 0.812)",
+        "High risk: 422 customers, expected loss 708 k CNY",
+        "Monitoring: 2 of 27 checks of 2026-10-31 alert: Calibration slope, Drift of",
         "transactions 123 90 orphan, 33 conflicting duplicate",
         "Published: no. 1, run run_20261031_01, as of 2026-10-31, scores scored",
     ):
@@ -482,3 +539,152 @@ def test_a_place_that_cannot_be_written_is_one_clear_message(
     (tmp_path / "file").write_text("")
     assert main(["report", "--out", str(tmp_path / "file" / "report.html")]) == 2
     assert "cannot write" in capsys.readouterr().err
+
+
+def test_the_sections_of_churn_and_risk_say_the_published_numbers(
+    published: Settings, tmp_path: Path
+) -> None:
+    page = Page(report(tmp_path)).says()
+    for words in (
+        # Churn: the longest period, by form; forms that do not count beside; the plan only where it is.
+        "in no spell of churn on 2025-10-31, and who of them began one by 2026-10-31",
+        "All forms that count 72 8.0 % 66 6",
+        "Accounts closed 20 2.2 % 14 6",
+        "Card stopped 9 1.0 % 9 0",
+        "High value 90 1 1.1 % 0.6 % 2.0 %",
+        "All 900 72 8.0 % 4.0 %",
+        # The group of 90 and the unknown one are not told, whatever their index.
+        "Index to the bank Asset tier: Mass 130 30 23.1 % 2.88 Tenure: under 1 year 120 24 20.0 % 2.50",
+        "Product families: 4 or more 100 2 2.0 % 0.25",
+        "Not known 38 52.8 % own 380 k Better rate elsewhere 23 31.9 % own 230 k",
+        "Death 4 5.6 % passive n/a",
+        "it is known of 38.9 %",
+        # Early warning.
+        "E Very risky 300 30.0 % 85.0",
+        "High risk Medium risk Low risk All Mean probability A Very safe 125 55 120 300 25.1 %",
+        # Reasons and money.
+        "High risk 422 708 k 16.2 m",
+        "The profit of 11 scored customers is unknown",
+        "CUST-00353 Mid value 95.3 % 5.94 k Card is hardly used; Balance is falling; Holds few products",
+        "Customer CUST-00353: probability of churn 95.3 % (High risk), expected loss 5.94 k CNY",
+        "Competitors pay better rates +0.07 Offer a rate",
+        "Risk index 6.1, grade A (Very safe)",
+        # Quality of the model.
+        "AUC 0.812 (0.792 to 0.832) 0.641 (0.621 to 0.661) 0.702 (0.682 to 0.722)",
+        "Calibration slope 1.040 (1.020 to 1.060) 0.900 (0.880 to 0.920) n/a",
+        "Value tier: High value 400 28 7.0 % 0.790 1.010 10.0 % 55.0 % 6.0 %",
+        "Protected groups: reported, never learned from Age: 18 to 24 400 28 7.0 % 0.780",
+        # Monitoring.
+        "What the monitoring of 2026-10-31 found of model churn-20260930",
+        "Calibration slope alert 1 0 0 Drift of features alert 1 0 19 Customers scored unknown 0 1 0",
+        "Drift of features feature_00 0.300 0.270 feature_00 has moved",
+        # Fairness.
+        "Sex: female 420 7.1 % 14.3 % 0.71",
+        "Sex: female Offer a rate 420 10.0 % 0.50",
+        "Needs adapted service 176 20 176 77",
+    ):
+        assert words in page, words
+    # Another training of the day, an older monitoring.
+    assert "stranger" not in page
+    assert "feature_of_old" not in page
+
+
+def test_the_customer_asked_for_is_shown_with_score_and_index(on_duckdb: Settings, tmp_path: Path) -> None:
+    html = report(tmp_path, "--customer", POORER)
+    assert named_in(html, "customer") == {POORER}
+    assert POORER not in listed()[:MOST_CUSTOMERS]
+    with open_warehouse(on_duckdb) as wh:
+        wh.execute(f"delete from run_20261031_01.fct_churn_scores where customer_id = '{POORER}'")
+        wh.execute(f"delete from run_20261031_01.fct_churn_reason_codes where customer_id = '{POORER}'")
+    page = Page(report(tmp_path, "--customer", POORER))
+    assert page.figures == FIGURES - {"waterfall"}
+    assert f"Customer {POORER} has no score in this publication" in page.says()
+
+
+def test_the_steps_to_a_score_add_up_to_it(on_duckdb: Settings) -> None:
+    with open_warehouse(on_duckdb) as wh:
+        customer = read(wh, LIVELY).scoring.customer
+    assert customer is not None
+    assert customer.score is not None
+    first, *between, last = steps(customer, customer.score, Language("en"))
+    assert [row["what"] for row in between] == [row["reason_en"] for row in customer.reasons]
+    assert len(between) == 5
+    assert first["to"] + sum(row["contribution"] for row in customer.reasons) == pytest.approx(last["from"])
+    assert 1 / (1 + math.exp(-last["to"])) == pytest.approx(customer.score["churn_probability"])
+
+
+@pytest.mark.parametrize(
+    ("change", "lost", "words"),
+    [
+        ("delete from run_20261031_01.fct_churn_rates",
+         {"churn_months", "churn_tiers", "churn_index", "churn_reasons", "churn_destinations"},
+         "No churn rate yet. The bank's data does not cover a whole period before 2026-10-31."),
+        ("delete from history.fct_churn_rates", {"churn_months"}, "No months to show."),
+        ("delete from run_20261031_01.fct_churn_reasons", {"churn_reasons", "churn_destinations"},
+         "Nobody churned in this period."),
+        ("update run_20261031_01.fct_churn_reasons set destination = 'unknown'", {"churn_destinations"},
+         "Nobody said where to."),
+        ("update run_20261031_01.fct_churn_rates set index_to_bank = null", {"churn_index"},
+         "No group of at least 100 customers churns more or less than the bank."),
+        ("update run_20261031_01.fct_churn_scores set expected_loss_amount = null",
+         {"loss", "waterfall", "index_points"}, "No customer has an expected loss."),
+        ("delete from run_20261031_01.fct_customer_risk_index",
+         {"risk_index", "risk_points", "risk_bands", "index_points"}, "No risk index in this publication."),
+        ("delete from ops.model_metrics", {"model_auc", "model_empc", "groups_auc", "groups_tpr"},
+         "No figures of a model."),
+        ("update ops.model_metrics set metric_value = null, low_value = null, high_value = null",
+         {"model_auc", "model_empc", "groups_auc", "groups_tpr"}, "AUC n/a n/a n/a"),
+        ("delete from ops.model_monitoring", {"drift", "matured_auc", "matured_calibration_slope"},
+         "No monitoring yet."),
+        ("update ops.model_monitoring set status = 'unknown', check_value = null",
+         {"drift", "matured_auc", "matured_calibration_slope"},
+         "No score has a known outcome yet, or too few churned to judge by."),
+        ("delete from run_20261031_01.fct_score_fairness", {"fairness"}, "No groups to compare."),
+        ("update run_20261031_01.fct_score_fairness set selection_ratio = null", {"fairness"}, "No ratios."),
+    ],
+)  # fmt: skip
+def test_what_has_nothing_to_show_says_why(
+    change: str, lost: set[str], words: str, on_duckdb: Settings, tmp_path: Path
+) -> None:
+    with open_warehouse(on_duckdb) as wh:
+        wh.execute(change)
+    page = Page(report(tmp_path))
+    assert page.figures == FIGURES - lost
+    assert words in page.says()
+    assert main(["summary"]) == 0
+
+
+def test_a_day_monitored_twice_is_told_once(on_duckdb: Settings) -> None:
+    with open_warehouse(on_duckdb) as wh:
+        wh.execute(
+            "insert into ops.model_monitoring select 'run_20261031_03', as_of_date, model_version,"
+            " check_name, subject, reference_value, check_value + 0.1, threshold_value, 'ok', message,"
+            " monitored_at + interval '1' hour from ops.model_monitoring where run_id = 'run_20261031_02'"
+        )
+        found = read(wh).monitoring
+    assert found.alerts() == []
+    of_day = [row for row in found.matured if (row["check_name"], row["as_of_date"]) == ("auc", AS_OF)]
+    assert [row["check_value"] for row in of_day] == [pytest.approx(0.906)]
+
+
+def test_months_are_month_ends_up_to_the_day(on_duckdb: Settings) -> None:
+    with open_warehouse(on_duckdb) as wh:
+        for day in ("2026-10-15", "2026-11-30"):
+            wh.execute(
+                "insert into history.fct_churn_rates by name"
+                f" select * replace (date '{day}' as as_of_date) from history.fct_churn_rates"
+                " where as_of_date = '2026-10-31'"
+            )
+        months = read(wh).churn.months
+    assert [row["as_of_date"] for row in months] == month_ends()
+
+
+def test_planted_marts_have_columns_of_their_contracts() -> None:
+    """What is planted here would hide a column that a mart has lost or never had."""
+    contracts: dict[str, set[str]] = {}
+    for path in (PROJECT_ROOT / "dbt_project" / "models" / "marts").rglob("*models.yml"):
+        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
+            contracts[model["name"]] = {column["name"] for column in model["columns"]}
+    assert len(MARTS) > 15
+    for mart, columns in MARTS.items():
+        assert set(columns) - contracts[mart] == set(), mart
