@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     scoring.add_argument("--seed", type=int, default=7)
     scoring.add_argument("--keep", action="store_true", help="leave the warehouses for a look at them")
     truth = add("truth", _truth, "the churn model of a fresh bank against the planted truth")
-    truth.add_argument("--customers", type=int, default=20_000)
+    truth.add_argument("--customers", type=int, default=50_000)
     truth.add_argument(
         "--seed", type=int, default=20261031, help="a bank that nothing was tuned on (%(default)s)"
     )
