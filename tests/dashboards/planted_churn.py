@@ -411,10 +411,11 @@ def model_metrics() -> list[dict[str, Any]]:
 
 
 def monitoring() -> list[dict[str, Any]]:
-    """Two days: an older one whose drift is not to be shown, and the newest with two alerts."""
+    """Older days whose drift is not to be shown, and the newest with two alerts."""
     at = dt.datetime(2026, 11, 1, 2)
     newest = {"run_id": "run_20261031_02", "as_of_date": AS_OF, "model_version": MODEL, "monitored_at": at}
     older = {**newest, "run_id": "run_20260731_02", "as_of_date": dt.date(2026, 7, 31)}
+    oldest = {**newest, "run_id": "run_20260430_02", "as_of_date": dt.date(2026, 4, 30)}
     features = [(f"feature_{place:02d}", round(0.3 * math.exp(-place / 4), 4)) for place in range(20)]
     found: list[tuple[dict[str, Any], str, str, float | None, float | None, float | None, str, str]] = [
         (newest, "champion_age", "all", None, 31.0, 92.0, "ok", "31 days"),
@@ -426,6 +427,8 @@ def monitoring() -> list[dict[str, Any]]:
         (newest, "calibration_intercept", MODEL, 0.0, 0.02, 0.25, "ok", "0 is right"),
         (older, "auc", "churn-20260331", 0.79, 0.801, 0.74, "ok", "52 churners"),
         (older, "calibration_slope", "churn-20260331", 1.0, 0.97, 0.25, "ok", "1 is right"),
+        (oldest, "auc", "churn-20251231", None, 0.79, None, "unknown", "its test is not in the registry"),
+        (oldest, "calibration_slope", "churn-20251231", 1.0, 1.02, 0.25, "ok", "1 is right"),
         (older, "feature_psi", "feature_of_old", None, 0.9, 0.1, "alert", "older"),
     ]
     found += [

@@ -34,6 +34,26 @@ MARKS = {
     "segments": 3,
     "gains": 22,
     "lift": 10,
+    "churn_months": 84,  # sixty parts of 24 months, a point a month
+    "churn_tiers": 9,
+    "churn_index": 12,
+    "churn_reasons": 5,
+    "churn_destinations": 3,
+    "risk_index": 40,
+    "risk_points": 50,
+    "risk_bands": 15,
+    "reasons": 18,
+    "loss": 9,
+    "waterfall": 7,  # five reasons between two ends
+    "index_points": 19,  # ten means; sex has no points, and a bar without length is no mark
+    "model_auc": 3,
+    "model_empc": 3,
+    "groups_auc": 8,
+    "groups_tpr": 8,
+    "drift": 32,
+    "matured_auc": 3,
+    "matured_calibration_slope": 3,
+    "fairness": 8,
 }
 
 
@@ -196,6 +216,21 @@ def test_each_scheme_has_one_lane_and_its_bars_follow_each_other(page: Path, tab
         assert lane[-1][1] == pytest.approx(max(lane[-1][1] for lane in lanes.values()), abs=2)
 
 
+def test_each_reason_of_a_score_starts_where_the_one_before_ends(page: Path, tab: Tab) -> None:
+    bars = tab.ask(
+        "[...document.querySelectorAll('[data-figure=waterfall] .mark')]"
+        ".map(mark => mark.getBoundingClientRect())"
+        ".map(box => [box.top, box.left, box.right])"
+    )
+    first, *reasons, last = [bar[1:] for bar in sorted(bars)]
+    ends = [sum(first) / 2, *(right for _, right in reasons), sum(last) / 2]
+    for (left, _), before in zip(reasons, ends, strict=False):
+        assert left == pytest.approx(before, abs=2)
+    assert ends[-1] == pytest.approx(ends[-2], abs=2)
+    lengths = [right - left for left, right in reasons]
+    assert lengths == sorted(lengths, reverse=True)
+
+
 def test_nothing_is_asked_of_the_network_and_nothing_goes_wrong(page: Path, tab: Tab) -> None:
     tab.ask("document.body.scrollIntoView(false)")
     asked = {request["request"]["url"] for request in tab.named("Network.requestWillBeSent")}
@@ -232,6 +267,7 @@ def test_the_window_is_not_blank_in_the_light_and_in_the_dark(page: Path, tab: T
         inks = tab.ask(
             "[...document.querySelectorAll('figure svg text')]"
             ".filter(text => !text.closest('[data-figure=rfm], [data-figure=history]'))"
+            ".filter(text => !text.closest('[data-figure=risk_points]'))"
             ".map(text => getComputedStyle(text).fill)"
         )
         assert not backgrounds & set(inks)
@@ -257,7 +293,7 @@ CONTRASTS = """
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("figure", "words"), [("rfm", 26), ("history", 8)])
+@pytest.mark.parametrize(("figure", "words"), [("rfm", 26), ("history", 8), ("risk_points", 50)])
 def test_words_on_filled_cells_can_be_read(
     page: Path, tab: Tab, scheme: str, figure: str, words: int
 ) -> None:
