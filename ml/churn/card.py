@@ -170,7 +170,9 @@ def _limits_of_data(metadata: Row) -> Iterable[str]:
         yield f"The test has {count(churners)} churners: every figure is as wide as its interval."
     choice = metadata["metrics"].get("choice", {})
     over_time, folds = choice.get("count_time_folds"), choice.get("count_folds")
-    if over_time is not None and folds and over_time < folds:
+    if not dates:
+        yield "Rows have no dates: the figures are of rows like those fitted, not of a later time."
+    elif over_time is not None and folds and over_time < folds:
         yield (
             f"Candidates were compared on {over_time} folds over time and {folds - over_time} by customer: "
             "the data are too short for more."

@@ -240,6 +240,9 @@ def test_a_table_of_ones_own_is_told_with_what_was_done_to_it(metadata: dict[str
     for words in ("mine.csv", "opened_on is not learned from", "held out", "Each kind on the test"):
         assert words in page
     assert "Out of time:" not in page
+    assert "Rows have no dates" in page
+    assert "folds over time" not in page
+    assert "Rows have no dates" not in card.write(metadata)
     assert card.span(["2026-01-31", "2026-02-28"]) == "2026-01-31, 2026-02-28"
     assert card.span([f"2026-01-0{day}" for day in range(1, 6)]) == "5 days, 2026-01-01 to 2026-01-05"
 
