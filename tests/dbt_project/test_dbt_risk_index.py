@@ -114,8 +114,9 @@ def test_values_are_those_of_the_other_marts(indexed: Indexed) -> None:
         if "" in amounts:
             assert row["value_credit_use"] == ""
             continue
-        lent, owned = map(Fraction, amounts)
-        share = Fraction(100) * lent / (lent + owned) if lent + owned else Fraction(0)
+        debts, assets = map(Fraction, amounts)
+        lent, held = debts + max(-assets, Fraction(0)), max(assets, Fraction(0))
+        share = 100 * lent / (lent + held) if lent + held else Fraction(0)
         assert abs(Fraction(row["value_credit_use"]) - share) <= Fraction(1, 200)
     gap = {row["value_rate_gap"] for row in rows.values()}
     assert len(gap) == 2

@@ -55,11 +55,12 @@ measured as (
         activity.closing_assets as value_assets,
         cast(customers.count_product_families as {{ money() }}) as value_products,
         cast(activity.count_transactions_90d as {{ money() }}) as value_transactions,
-        {# Of all that lies between bank and customer, what is lent. Who has neither borrows nothing. #}
+        {# Of all that lies between bank and customer, what is lent, an overdraft too. Who has neither borrows nothing. #}
         case
-            when activity.closing_debts + activity.closing_assets = 0 then cast(0 as {{ money() }})
+            when activity.closing_debts = 0 and activity.closing_assets = 0 then cast(0 as {{ money() }})
             else {{ divide_exact(
-                '100 * activity.closing_debts', '(activity.closing_debts + activity.closing_assets)', 2
+                '100 * (activity.closing_debts + ' ~ not_below_zero('-activity.closing_assets') ~ ')',
+                '(activity.closing_debts + abs(activity.closing_assets))', 2
             ) }}
         end as value_credit_use,
         {# A better offer draws away what earns interest; who holds nothing of it is not in its reach. #}
