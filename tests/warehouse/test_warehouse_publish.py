@@ -26,7 +26,7 @@ from tests.warehouse.planted import (
 )
 from warehouse import Settings, WarehouseError, open_warehouse
 from warehouse.errors import GateError
-from warehouse.publish import ARCHIVED_MARTS, COMPARISONS, PUBLIC_MARTS, publish, rollback
+from warehouse.publish import ARCHIVED_MARTS, CHURN, COMPARISONS, PUBLIC_MARTS, publish, rollback
 from warehouse.runs import fail_run, start_run
 
 KILLED_MIDWAY = """
@@ -156,6 +156,20 @@ def test_a_day_without_an_earlier_snapshot_has_nothing_to_compare(settings: Sett
         publish(wh, run_id)
         for mart in COMPARISONS:
             assert wh.query(f"select count(*) as n from marts.{mart}")["n"].to_pylist() == [0]
+
+
+def test_a_day_on_which_nobody_had_churned_is_a_day_that_knew(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        run_id = plant_run(wh)
+        for mart in CHURN:
+            wh.execute(f"delete from {run_id}.{mart}")
+        publish(wh, run_id)
+        noted = wh.query(
+            "select mart, run_id from ops.archived_days where mart like 'fct_churn%' order by mart"
+        ).to_pylist()
+        assert {"mart": "fct_churn_spells", "run_id": run_id} in noted
+        assert {row["mart"] for row in noted} >= set(CHURN)
 
 
 def refusals() -> list[object]:
