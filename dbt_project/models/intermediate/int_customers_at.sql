@@ -7,10 +7,6 @@ observations as (
     where observation_kind = 'snapshot'
 ),
 
-fairness_policy as (
-    {{ policy_in_force(ref('policy_fairness'), 'observations') }}
-),
-
 customer_versions as (
     {{ versions_at(ref('stg_customers'), ['customer_id'], 'observations') }}
 ),
@@ -21,7 +17,6 @@ joined as (
         observations.as_of_date,
         observations.reporting_currency_code,
         observations.min_tenure_days,
-        fairness_policy.elderly_from_age,
         coalesce(relationships.count_open_accounts, 0) as count_open_accounts,
         coalesce(relationships.count_product_families, 0) as count_product_families,
         coalesce(relationships.first_opened_on, customer_versions.opened_on) as related_since_on,
@@ -37,7 +32,6 @@ joined as (
         on
             customer_versions.observed_on = observations.observed_on
             and customer_versions.known_by_on = observations.known_by_on
-    inner join fairness_policy on observations.as_of_date = fairness_policy.as_of_date
     left join {{ ref('int_customer_relationships') }} as relationships
         on
             customer_versions.customer_id = relationships.customer_id
@@ -75,7 +69,6 @@ final as (
         cast(extract(year from as_of_date) - birth_year as integer) as age_years,
         min_tenure_days,
         relationship_status = 'open' as is_open,
-        extract(year from as_of_date) - birth_year >= elderly_from_age as is_elderly,
         is_disabled,
         as_of_date,
         observed_on,
