@@ -23,6 +23,8 @@ MOST_TRAITS = 6
 class ChurnAnalysis:
     """Rows of plain values in a stable order; empty where nothing was published."""
 
+    # False: the publication was made before there were rates
+    is_built: bool = False
     # one row a month-end, the oldest first: as_of_date, count_active_at_start, count_churned, churn_rate,
     # churn_rate_annualised, balance_churn_rate, balance_churn_rate_annualised
     months: list[Row] = field(default_factory=list)
@@ -115,6 +117,7 @@ def read_churn(reader: Reader) -> ChurnAnalysis:
     period = periods[0]["period"] if periods else None
     of_period = [reader.as_of, period]
     return ChurnAnalysis(
+        is_built=reader.has(rates),
         months=months,
         month_forms=[row for row in forms if row["as_of_date"] in shown],
         period=period,

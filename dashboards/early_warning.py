@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from dashboards.reading import Reader, Row
 
-# Points of the index that a bar is wide; the cuts of the grades are multiples of it.
+# Points of the index that a bar of the histogram is wide.
 BIN_POINTS = 2.5
 BINS = int(100 / BIN_POINTS)
 MART = "fct_customer_risk_index"

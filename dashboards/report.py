@@ -63,6 +63,7 @@ def render(published: Published, say: Language) -> str:
         migration=tables.migration_table(published, say),
         stability=tables.stability_table(published),
         no_scores=why_no_scores(published, say),
+        no_churn=why_no_churn(published, say),
         bands=published.band_labels(say),
         value_tier_labels=tables.value_tiers(published, say),
         least_members=LEAST_MEMBERS,
@@ -83,6 +84,13 @@ def why_no_scores(published: Published, say: Language) -> str | None:
     status = published.publication["scores_status"] or "unknown"
     reasons = {"too_young": say("scores.too_young"), "none": say("scores.not_scored")}
     return reasons.get(status) or say("scores.status", status=say.named("scores_status", status))
+
+
+def why_no_churn(published: Published, say: Language) -> str:
+    """In words why a publication that has no churn rates has none."""
+    if not published.churn.is_built:
+        return say("churn_rates.not_built")
+    return say("churn.none_why", day=published.publication["as_of_date"].isoformat())
 
 
 def tile(row: Row, say: Language) -> Row:

@@ -8,7 +8,7 @@ from rich.table import Table
 from dashboards.language import Language
 from dashboards.published import Published
 from dashboards.reading import Row
-from dashboards.report import why_no_scores
+from dashboards.report import why_no_churn, why_no_scores
 from dashboards.tables import tier_rows
 
 
@@ -118,7 +118,7 @@ def _lift(published: Published, say: Language) -> str:
 def _churn(published: Published, say: Language) -> str:
     rate = published.churn.rate()
     if rate is None:
-        return say("churn.none_why", day=published.publication["as_of_date"].isoformat())
+        return why_no_churn(published, say)
     return say(
         "summary.churned",
         count=say.count(rate["count_churned"]),

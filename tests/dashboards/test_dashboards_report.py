@@ -290,6 +290,7 @@ def test_a_mart_that_an_older_publication_lacks_costs_its_figures_only(
     page = Page(report(tmp_path))
     assert page.figures == FIGURES - lost
     assert ("No tier summary in this publication" in page.says()) == (mart == "fct_tier_summary")
+    assert ("before churn was rated by spells" in page.says()) == (mart == "fct_churn_rates")
     assert main(["summary"]) == 0
 
 
