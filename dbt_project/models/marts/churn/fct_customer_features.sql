@@ -58,6 +58,8 @@ joined as (
         coalesce(customers.sex, 'unknown') as sex,
         customers.age_band,
         case customers.is_disabled when true then 'yes' when false then 'no' else 'unknown' end as is_disabled,
+        case when customers.income_currency_code = customers.currency_code then customers.annual_income_amount end
+            as annual_income,
         customers.tenure_days,
         customers.count_open_accounts,
         customers.count_product_families,
@@ -238,6 +240,9 @@ final as (
         cast(m_score as {{ double() }}) as rfm_monetary_score,
         {# A new customer may yet leave as lightly as he came: falls by a factor e every three years. #}
         exp(-cast(tenure_days as {{ double() }}) / 1095.75e0) as tenure_decay,
+        cast(annual_income as {{ double() }}) as annual_income,
+        {# The same days are silence for one customer and usual for another. #}
+        {{ ratio('days_since_last_activity * count_transactions_365d', 'days_seen') }} as acts_missed_since_last,
         {%- for length in [30, 90] %}
             {{
                 ratio(
@@ -276,6 +281,10 @@ final as (
                 then
                     ln(mean_liquid_365d * days_seen / (cast(sum_amount_365d as {{ double() }}) * 365))
         end as log_balance_to_turnover,
+        case
+            when mean_liquid_365d > 0 and annual_income > 0
+                then ln(mean_liquid_365d / cast(annual_income as {{ double() }}))
+        end as log_balance_to_income,
         ratio_to_year_mean as ratio_liquid_to_year_mean,
         ratio_to_year_peak as ratio_liquid_to_year_peak,
         slope_180d as slope_liquid_180d,
