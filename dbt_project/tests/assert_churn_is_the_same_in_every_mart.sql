@@ -51,7 +51,11 @@ by_summary as (
                 and summary.tier = rates.member
         where
             summary.customer_kind = 'all'
-            and summary.scheme in ('{{ schemes | join("', '") }}')
+            and summary.scheme in (
+                {%- for scheme in schemes %}
+                    '{{ scheme }}'{{ ',' if not loop.last }}
+                {%- endfor %}
+            )
         {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
