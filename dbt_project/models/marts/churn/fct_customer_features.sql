@@ -86,7 +86,7 @@ joined as (
         activity.closing_debts,
         coalesce(usage.count_branch_transactions_90d, 0) as count_branch_transactions_90d,
         {%- for channel in channels %}
-            coalesce(least(usage.count_{{ channel }}_transactions_90d, 1), 0) as uses_{{ channel }},
+            least(coalesce(usage.count_{{ channel }}_transactions_90d, 0), 1) as uses_{{ channel }},
         {%- endfor %}
         usage.count_mobile_transactions_365d + usage.count_web_transactions_365d as count_digital_transactions_365d,
         usage.count_transactions_on_day_6_365d + usage.count_transactions_on_day_7_365d as count_weekend_365d,
