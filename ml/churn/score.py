@@ -43,7 +43,7 @@ SCORES = pa.schema(
         ("contribution_rest", pa.float64()),
     ]
 )
-BATCH_ROWS = 16_384
+BATCH_ROWS = 8_192
 # More would keep more batches in memory, and the engine that reads and writes wants a core too.
 MOST_THREADS = 4
 

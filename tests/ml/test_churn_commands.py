@@ -506,6 +506,7 @@ def test_memory_of_scoring_does_not_grow_with_customers(
     assert lines[0].startswith("20000 customers scored")
     assert lines[2].startswith("200000 customers scored")
     grown = (int(lines[3]) - int(lines[1])) / 1024
-    # 180,000 rows more are 50 MB as they are, and several times that on their way through a model. DuckDB
-    # keeps the pages that it has read.
-    assert grown < {"postgres": 45, "duckdb": 90}[settings.target]
+    # On their way through a model 180,000 rows more would be several times what they are in the table. DuckDB
+    # keeps the pages that it has read, up to its bound.
+    kept = {"postgres": 0, "duckdb": 180_000 * len(params.features) * 8 / 2**20}[settings.target]
+    assert grown < kept + 45
