@@ -204,6 +204,6 @@ def _note_archived_days(wh: Warehouse) -> None:
 
 
 def ensure(wh: Warehouse) -> None:
-    """`init` unless it was done; costs one small query when it was."""
-    if not wh.exists("ops.model_monitoring"):
+    """`init` unless it was done; costs a small query or two when it was."""
+    if not (wh.exists("ops.archived_days") and wh.exists("ops.model_monitoring")):
         init(wh)
