@@ -21,6 +21,7 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
     types = wh.column_types(rebuilt) or {}
     kept = wh.column_types(archived) or {}
     columns = [name for name in types if name not in KEY and name in kept]
+    unknown = [name for name in types if name not in kept]
     values = ", ".join(f"rebuilt.{name} as new_{name}, archived.{name} as old_{name}" for name in columns)
     return [
         every_row(
@@ -35,6 +36,7 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
             rules=[
                 Rule("the_same_customers_have_features", "new_id is null or old_id is null"),
                 *(_unchanged(name, types[name]) for name in columns),
+                *(Rule(f"{name}_stands_in_history", "new_id is not null") for name in unknown),
             ],
             reads=(rebuilt, archived),
             remedy=f"the features of {run.as_of_date} are not what was known then. Did their SQL, a policy "

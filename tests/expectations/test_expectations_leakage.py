@@ -151,6 +151,15 @@ def test_the_last_place_of_a_double_is_no_leak(bank: Settings) -> None:
     assert gate("leakage") == 0
 
 
+def test_a_column_that_history_lacks_is_told(bank: Settings) -> None:
+    with open_warehouse(bank) as wh:
+        wh.execute(f"alter table {AUDIT}.fct_customer_features add column rate_gap double precision")
+    assert gate("leakage") == 1
+    assert {name: count for name, (count, _) in broken(bank, "leakage").items()} == {
+        "rate_gap_stands_in_history": 6
+    }
+
+
 def test_a_customer_the_archive_never_had_is_told(bank: Settings) -> None:
     with open_warehouse(bank) as wh:
         wh.execute(
