@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 from rich.progress import Progress
+from scipy.stats import skew
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from ml.churn import card, leaks
@@ -393,8 +394,8 @@ def _usable(column: pa.ChunkedArray, where: str, name: str) -> tuple[str | None,
 def _kind(values: pa.ChunkedArray) -> str:
     if not pa.types.is_floating(values.type):
         return "category"
-    skewness = pd.Series(values.to_numpy()).skew()
-    return "amount" if abs(skewness) > SKEWED else "score"
+    numbers = values.to_numpy()
+    return "amount" if abs(float(skew(numbers[~np.isnan(numbers)], bias=False))) > SKEWED else "score"
 
 
 def _feature_name(name: str) -> str:
