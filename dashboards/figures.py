@@ -123,8 +123,9 @@ def _score_figures(published: Published, say: Language) -> dict[str, str]:
         drawn["scores"] = scores.score_histogram(published, say)
     if scoring.reasons:
         drawn["reasons"] = money.reasons_by_band(scoring, bands, say)
-    if scoring.top:
-        drawn["loss"] = money.loss_by_tier(scoring, tables.value_tiers(published, say), bands, say)
+    labels = tables.value_tiers(published, say)
+    if scoring.top and labels:
+        drawn["loss"] = money.loss_by_tier(scoring, labels, bands, say)
     return drawn
 
 
