@@ -53,7 +53,7 @@ final as (
         count(*) filter (
             where accounts.is_open and accounts.product_family in ('savings', 'term_deposit', 'wealth')
         ) > 0 as holds_what_earns_a_rate,
-        min(loans.next_end_on) as next_loan_end_on,
+        min(loans.next_end_on) filter (where accounts.is_open) as next_loan_end_on,
         accounts.observed_on,
         accounts.known_by_on
     from {{ ref('int_account_states') }} as accounts
