@@ -19,6 +19,7 @@ observed_days as (
 balance_days as (
     select distinct balance_on
     from {{ ref('stg_month_end_balances') }}
+    where balance_on >= (select min(earliest.day) from observed_days as earliest)
 ),
 
 observed_month_ends as (
