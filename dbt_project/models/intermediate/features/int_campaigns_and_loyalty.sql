@@ -1,4 +1,5 @@
-{# What the bank did to keep a customer: contacts within campaigns, and points. #}
+{# What the bank did to keep a customer: contacts within campaigns, and points of a year: of all years, every event ever
+    would be read for every observed day. #}
 with
 
 observations as (
@@ -37,14 +38,19 @@ points as (
                 when 'points_earned' then events.points
                 when 'points_redeemed' then -events.points
             end
-        ) as points_balance,
+        ) as net_points_365d,
         observations.observed_on,
         observations.known_by_on
     from observations
     inner join {{ ref('stg_loyalty_events') }} as events
         on
             observations.observed_on >= events.booked_on
+            and {{ add_days('observations.observed_on', -365) }} < events.booked_on
             and observations.known_by_on >= events.known_date
+    {# The join says as much; this lets an engine read the range only. #}
+    where
+        events.booked_on
+        > (select {{ add_days('min(earliest.observed_on)', -365) }} from observations as earliest)
     group by events.customer_id, observations.observed_on, observations.known_by_on
 ),
 
@@ -54,7 +60,7 @@ final as (
         coalesce(contacts.count_contacts_90d, 0) as count_contacts_90d,
         coalesce(contacts.count_contacts_180d, 0) as count_contacts_180d,
         coalesce(contacts.count_accepted_365d, 0) as count_accepted_365d,
-        coalesce(points.points_balance, 0) as points_balance,
+        coalesce(points.net_points_365d, 0) as net_points_365d,
         coalesce(contacts.observed_on, points.observed_on) as observed_on,
         coalesce(contacts.known_by_on, points.known_by_on) as known_by_on
     from contacts

@@ -58,8 +58,7 @@ joined as (
         coalesce(customers.sex, 'unknown') as sex,
         customers.age_band,
         case customers.is_disabled when true then 'yes' when false then 'no' else 'unknown' end as is_disabled,
-        case when customers.income_currency_code = customers.currency_code then customers.annual_income_amount end
-            as annual_income,
+        pyramid.annual_income_amount as annual_income,
         customers.tenure_days,
         customers.count_open_accounts,
         customers.count_product_families,
@@ -96,7 +95,7 @@ joined as (
         + usage.count_afternoon_transactions_365d
         + usage.count_evening_transactions_365d as count_with_hour_365d,
         {%- for span in spans %}
-            coalesce(usage.count_transactions_in_month_{{ span }}, 0) as count_in_month_{{ span }},
+            cast(coalesce(usage.count_transactions_in_month_{{ span }}, 0) as bigint) as count_in_month_{{ span }},
         {%- endfor %}
         coalesce(usage.count_card_payments_90d, 0) as count_card_payments_90d,
         {{ days_between('usage.last_card_payment_on', 'customers.as_of_date') }} as days_since_card_use,
@@ -136,7 +135,7 @@ joined as (
         coalesce(marketing.count_contacts_90d, 0) as count_contacts_90d,
         coalesce(marketing.count_contacts_180d, 0) as count_contacts_180d,
         coalesce(marketing.count_accepted_365d, 0) as count_accepted_365d,
-        coalesce(marketing.points_balance, 0) as points_balance,
+        coalesce(marketing.net_points_365d, 0) as net_points_365d,
         profit.net_profit_90d,
         market_ranked.rate_gap,
         risk.index_score as risk_index_score,
@@ -159,6 +158,10 @@ joined as (
         on
             customers.customer_id = rfm.customer_id
             and customers.as_of_date = rfm.as_of_date
+    inner join {{ ref('fct_customer_pyramid_tiers') }} as pyramid
+        on
+            customers.customer_id = pyramid.customer_id
+            and customers.as_of_date = pyramid.as_of_date
     left join {{ ref('fct_customer_risk_index') }} as risk
         on
             customers.customer_id = risk.customer_id
@@ -197,7 +200,8 @@ measured as (
         {%- for span in spans %}
             count_in_month_{{ span }}{{ ' +' if not loop.last else ' as count_transactions_180d,' }}
         {%- endfor %}
-        {# For a slope by least squares and a standard deviation: whole numbers until the last division. #}
+        {# For a slope by least squares and a standard deviation: whole numbers until the last division, of 64 bits, for
+            squares of a payroll's acts outgrow 32. #}
         {%- for span in spans %}
             {{ 7 - 2 * span }} * count_in_month_{{ span }}{{ ' +' if not loop.last else ' as slope_of_spans,' }}
         {%- endfor %}
@@ -315,7 +319,7 @@ final as (
         end as forgone_interest,
         cast(count_contacts_90d as {{ double() }}) as count_campaign_contacts_90d,
         cast(count_accepted_365d as {{ double() }}) as count_accepted_offers_365d,
-        cast(points_balance as {{ double() }}) as loyalty_points,
+        cast(net_points_365d as {{ double() }}) as net_loyalty_points_365d,
         cast(net_profit_90d as {{ double() }}) as net_profit_90d
     from measured
 )
