@@ -24,7 +24,7 @@ from ml.churn.figures import judge
 from ml.churn.frame import fingerprint
 from ml.churn.money import empc
 from ml.churn.params import Params
-from ml.churn.pipeline import build, fit, fit_calibrated, probabilities
+from ml.churn.pipeline import build, fit, fit_calibrated, probabilities, responses
 from ml.churn.registry import EVALUATION, MODEL
 from ml.churn.splits import Fold, choice_folds, customer_folds, expanding_folds
 
@@ -190,11 +190,12 @@ def _try(name: str, settings: dict[str, Any], part: Part, params: Params) -> tup
     before, test = part
     model = fit(build(name, settings, params), before[params.feature_names], before["is_churned"].to_numpy())
     churned = test["is_churned"].to_numpy()
-    predicted = probabilities(model, test[params.feature_names])
+    # Of trees the calibrator takes the log-odds of the leaves, which rank otherwise than their rates.
+    given = responses(model, test[params.feature_names])
     return (
-        float(average_precision_score(churned, predicted)),
-        float(roc_auc_score(churned, predicted)),
-        empc(churned, predicted, params.economics).amount,
+        float(average_precision_score(churned, given)),
+        float(roc_auc_score(churned, given)),
+        empc(churned, given, params.economics).amount,
     )
 
 

@@ -15,13 +15,18 @@ Array = np.ndarray[Any, Any]
 
 # Rows at the tree's mean rate that every leaf is given: one without churners has finite log-odds.
 PRIOR_ROWS = 5.0
+# Churners and stayers that the root is given (Jeffreys 1946): a tree of a forest may have drawn no churner.
+ROOT_PRIOR = 0.5
 ROOT = 0
 
 
 def leaf_log_odds(tree: Any) -> Array:
-    """(nodes,) log-odds of the second class in each node of a fitted `tree_`, shrunk towards the root's."""
+    """(nodes,) log-odds of the second class in each node of a fitted `tree_`, shrunk towards the root's;
+    finite also where the tree saw one class only.
+    """
     rows, rate = tree.weighted_n_node_samples, tree.value[:, 0, 1]
-    shrunk = (rows * rate + PRIOR_ROWS * rate[ROOT]) / (rows + PRIOR_ROWS)
+    prior = (rows[ROOT] * rate[ROOT] + ROOT_PRIOR) / (rows[ROOT] + 2 * ROOT_PRIOR)
+    shrunk = (rows * rate + PRIOR_ROWS * prior) / (rows + PRIOR_ROWS)
     return np.log(shrunk) - np.log1p(-shrunk)
 
 

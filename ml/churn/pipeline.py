@@ -59,7 +59,7 @@ def fit_calibrated(
     params: Params,
 ) -> CalibratedClassifierCV:
     """Fit on all rows, with a calibrator fitted on predictions for customers that the predicting fit had not
-    seen.
+    seen. Raises InputError when the calibrator did not take up what the fit says.
     """
     model = CalibratedClassifierCV(
         pipeline,
@@ -69,14 +69,38 @@ def fit_calibrated(
         n_jobs=1,
     )
     fit(model, features, churned)
+    if model.method == "sigmoid":
+        _check_calibrator(model, features)
     # The folds list every training row: of no use to a prediction, and not for the registry.
     return model.set_params(cv=None)
+
+
+def responses(pipeline: Pipeline, features: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """(rows,) what a fitted candidate gives its calibrator, rounded like probabilities(): it ranks customers
+    as the calibrated model does.
+    """
+    with threadpool_limits(1):
+        return np.round(pipeline.decision_function(features), 8)
 
 
 def probabilities(model: ClassifierMixin, features: pd.DataFrame) -> np.ndarray[Any, Any]:
     """(rows,) probability of churn, rounded to 8 decimals: beyond them batch sizes may disagree."""
     with threadpool_limits(1):
         return np.round(model.predict_proba(features)[:, 1], 8)
+
+
+def _check_calibrator(model: CalibratedClassifierCV, features: pd.DataFrame) -> None:
+    fitted = model.calibrated_classifiers_[0]
+    sigmoid = fitted.calibrators[0]
+    if np.isfinite([sigmoid.a_, sigmoid.b_]).all() and sigmoid.a_ != 0:
+        return
+    # One answer for all is no fault of the calibrator: few rows give a tree nothing to split.
+    given = responses(fitted.estimator, features)
+    if not np.isfinite(given).all() or np.ptp(given) > 0:
+        raise InputError(
+            f"the calibration of {type(fitted.estimator[-1]).__name__} failed (slope {sigmoid.a_}, intercept "
+            f"{sigmoid.b_}): every customer would get one score; take the candidate out of params.yaml"
+        )
 
 
 def _scaled(params: Params) -> ColumnTransformer:

@@ -9,8 +9,18 @@ import pyarrow.compute as pc
 import pytest
 
 from ml.churn import evaluate
-from ml.churn.errors import NothingToTrainError
-from ml.churn.fit import choose, customer_parts, final_fold, pick, snapshots, train
+from ml.churn.errors import InputError, NothingToTrainError
+from ml.churn.fit import (
+    Choice,
+    choose,
+    compare,
+    customer_parts,
+    final_fold,
+    fit_choice,
+    pick,
+    snapshots,
+    train,
+)
 from ml.churn.frame import feature_frame, panel_frame
 from ml.churn.pipeline import CANDIDATES, build, fit_calibrated, probabilities
 from ml.churn.registry import EVALUATION, MODEL
@@ -103,6 +113,38 @@ def test_every_candidate_takes_unseen_words_and_columns_of_nulls(panel, quick, m
     rows["customer_kind"] = rows["customer_kind"].where(rows["customer_kind"].isna(), None)
     found = probabilities(model, rows)
     assert ((found > 0) & (found < 1)).all()
+
+
+def few_churners(panel, count):
+    """The panel with no churners but one month of the first `count` that it has."""
+    kept = panel[panel["is_churned"] == 1].drop_duplicates("customer_id").index[:count]
+    return panel.assign(is_churned=panel.index.isin(kept).astype(np.int8))
+
+
+def test_a_forest_of_few_churners_is_calibrated(panel, quick):
+    some = few_churners(panel, 30)
+    model = fit_choice(some, Choice("random_forest", quick.candidates[2].settings()[0]), quick)
+    assert model.calibrated_classifiers_[0].calibrators[0].a_ != 0
+    assert np.ptp(probabilities(model, some[quick.feature_names])) > 0
+
+
+def test_a_calibrator_that_failed_is_refused_and_a_tree_without_a_split_is_not(panel, quick, monkeypatch):
+    some = panel[panel["customer_id"] < "c00100"]
+    stump = fit_choice(some, Choice("decision_tree", {"min_samples_leaf": 5000}), quick)
+    assert np.ptp(probabilities(stump, some[quick.feature_names])) == 0
+    monkeypatch.setattr("ml.churn.leaves.ROOT_PRIOR", 0)
+    with pytest.raises(InputError, match="calibration of LogOddsForest failed"):
+        fit_choice(few_churners(panel, 30), Choice("random_forest", quick.candidates[2].settings()[0]), quick)
+
+
+def test_candidates_are_compared_by_the_ranking_that_the_calibrated_model_has(panel, quick, progress):
+    tree = replace(quick, candidates=quick.candidates[1:2])
+    parts = customer_parts(panel[panel["customer_id"] < "c00300"], 1, tree)
+    tried = compare(parts, tree, progress)[0]
+    before, test = parts[0]
+    model = fit_choice(before, Choice("decision_tree", tried["settings"]), tree)
+    figures = evaluate.metrics(test["is_churned"].to_numpy(), probabilities(model, test[tree.feature_names]))
+    assert (tried["average_precision"], tried["auc"]) == (figures["average_precision"], figures["auc"])
 
 
 def test_the_richer_candidate_must_win_by_more_than_the_margin():

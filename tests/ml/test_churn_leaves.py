@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ml.churn import evaluate
 from ml.churn.errors import InputError
-from ml.churn.leaves import PRIOR_ROWS, LogOddsForest, LogOddsTree, leaf_log_odds
+from ml.churn.leaves import PRIOR_ROWS, ROOT_PRIOR, LogOddsForest, LogOddsTree, leaf_log_odds
 from ml.churn.nodes import are_sound
 from ml.churn.pipeline import fit
 from ml.churn.registry import MODEL, Registry
@@ -44,10 +44,23 @@ def test_a_leaf_gives_the_log_odds_of_its_rows_and_a_few_of_the_root():
     leaves = tree.apply(X)
     leaf = leaves[0]
     rows, churners = (leaves == leaf).sum(), Y[leaves == leaf].sum()
-    share = (churners + PRIOR_ROWS * Y.mean()) / (rows + PRIOR_ROWS)
+    prior = (Y.sum() + ROOT_PRIOR) / (len(Y) + 2 * ROOT_PRIOR)
+    share = (churners + PRIOR_ROWS * prior) / (rows + PRIOR_ROWS)
     assert tree.decision_function(X[:1])[0] == pytest.approx(np.log(share / (1 - share)))
     pure = LogOddsTree().fit([[0.0], [1.0]], [0, 1])
     assert np.isfinite(leaf_log_odds(pure.tree_)).all()
+
+
+def test_a_forest_whose_trees_drew_no_churner_still_tells_customers_apart():
+    # A bootstrap of 300 among 3,000 rows with six churners: about half of the trees draw none.
+    churned = np.zeros(3000, dtype=int)
+    churned[np.argsort(-X[:3000, 0])[:6]] = 1
+    forest = LogOddsForest(n_estimators=20, max_leaf_nodes=16, max_samples=0.1, random_state=1)
+    forest.fit(X[:3000], churned)
+    assert any(tree.tree_.value[0, 0, 1] == 0 for tree in forest.estimators_)
+    given = forest.decision_function(X[:3000])
+    assert np.isfinite(given).all()
+    assert given[churned == 1].min() > np.quantile(given, 0.95)
 
 
 def test_a_forest_is_the_mean_of_its_trees():
