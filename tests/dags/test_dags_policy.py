@@ -161,3 +161,7 @@ def test_parsing_all_dags_costs_less_than_a_second_and_loads_nothing_heavy(tmp_p
     seconds, heavy = done.stdout.splitlines()[-2:]
     assert float(seconds) < 1
     assert heavy == ""
+
+
+def test_a_feature_that_knows_the_outcome_is_not_tried_again(dags: dict[str, Any]) -> None:
+    assert 1 in dags["churn_training"].get_task("train").final
