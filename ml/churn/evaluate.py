@@ -16,6 +16,9 @@ from ml.churn.params import Economics
 
 Array = np.ndarray[Any, Any]
 BINS = 10
+# Of a Newton step, in log-odds of any row: from predictions of 1e-8 the first one would be some 1e7 long.
+LONGEST_STEP = 4.0
+HALVINGS = 20
 # The panel's column of the weighted index; a baseline, never a feature.
 RISK_INDEX = "risk_index_score"
 # The values of the literature, by which EMPC can be compared between banks.
@@ -253,16 +256,35 @@ def directions(panel: pd.DataFrame, names: list[str]) -> dict[str, float | None]
 
 
 def _logit_fit(design: Array, outcome: Array, offset: Array) -> Array | None:
-    """Coefficients by Newton's method; None where outcomes are separable and there is no finite answer."""
+    """Coefficients of largest likelihood, by Newton's method with bounded steps; None where outcomes are
+    separable and there is no finite answer.
+
+    Far from the answer a whole step overshoots, further each time: none is long or loses likelihood.
+    """
+
+    def log_likelihood(coefficients: Array) -> float:
+        linear = offset + design @ coefficients
+        return float(outcome @ linear - np.logaddexp(0, linear).sum())
+
     coefficients = np.zeros(design.shape[1])
+    reached = log_likelihood(coefficients)
     for _ in range(50):
-        mean = 1 / (1 + np.exp(-np.clip(offset + design @ coefficients, -30, 30)))
+        mean = expit(offset + design @ coefficients)
         weight = mean * (1 - mean)
         try:
             step = np.linalg.solve(design.T @ (design * weight[:, None]), design.T @ (outcome - mean))
         except np.linalg.LinAlgError:
             return None
-        coefficients = coefficients + step
         if np.abs(step).max() < 1e-9:
-            return coefficients
+            return coefficients + step
+        step = step * min(1.0, LONGEST_STEP / np.abs(design @ step).max())
+        for _ in range(HALVINGS):
+            value = log_likelihood(coefficients + step)
+            # At the top the likelihood is flat up to rounding.
+            if value >= reached - 1e-12 * abs(reached):
+                break
+            step = step / 2
+        else:
+            return None
+        coefficients, reached = coefficients + step, value
     return None

@@ -48,6 +48,30 @@ def test_promising_twice_the_odds_shows_in_the_intercept_and_half_the_spread_in_
     assert evaluate.metrics(churned, flattened)["calibration_slope"] == pytest.approx(2.0, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("promised", "seen"),
+    [(0.005, 0.05), (0.0025, 0.05), (0.05, 0.0025), (0.001, 0.4), (0.0, 0.05), (1.0, 0.05)],
+)
+def test_a_promise_however_wrong_has_an_intercept(promised, seen):
+    churned = (np.arange(10_000) < 10_000 * seen).astype(int)
+    told = np.clip(promised, 1e-8, 1 - 1e-8)
+    expected = np.log(seen / (1 - seen)) - np.log(told / (1 - told))
+    slope, intercept = evaluate.calibration_line(churned, np.full(10_000, promised))
+    assert (slope, intercept) == (None, pytest.approx(expected, abs=1e-6))
+
+
+def test_spread_scores_that_promise_a_twentieth_have_both_figures():
+    log_odds = np.random.default_rng(3).normal(-3, 1, 20_000)
+    churned = np.random.default_rng(4).random(20_000) < 1 / (1 + np.exp(-log_odds))
+    probability = 1 / (1 + np.exp(-(log_odds - np.log(20))))
+    slope, intercept = evaluate.calibration_line(churned.astype(int), probability)
+    assert slope == pytest.approx(1.0, abs=0.1)
+    # The shift that makes the mean prediction the mean outcome.
+    shifted = 1 / (1 + np.exp(-(log_odds - np.log(20) + intercept)))
+    assert shifted.mean() == pytest.approx(churned.mean(), abs=1e-9)
+    assert intercept == pytest.approx(np.log(20), abs=0.1)
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_no_figure_depends_on_the_order_of_rows(seed):
     rng = np.random.default_rng(seed)
