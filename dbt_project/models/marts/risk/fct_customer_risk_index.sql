@@ -37,7 +37,8 @@ weights as (
     {{ risk_policy('weighed_rows', ['weight', 'expert_weight', 'pca_weight', 'is_told']) }}
 ),
 
-pointed as (
+{# Kept, for PostgreSQL would work every expression out again wherever it is read: five times the work. #}
+pointed as materialized (
     select
         indicators.customer_id,
         indicators.customer_kind,
@@ -80,7 +81,7 @@ pointed as (
             and indicators.customer_kind = index_policy.customer_kind
 ),
 
-summed as (
+summed as materialized (
     select
         *,
         case weights when 'pca' then pca_points else expert_points end as index_score,
