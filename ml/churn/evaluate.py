@@ -3,6 +3,7 @@ together.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -166,12 +167,19 @@ def calibration_line(churned: Array, probability: Array) -> tuple[float | None, 
     return None if fits.line is None else float(fits.line[1]), fits.shift
 
 
+def places(customers: int, share: float) -> int:
+    """How many of the customers a share reaches, rounded down; of the share as it is written: .29 of 100 are
+    29, though the nearest double of .29 is below it.
+    """
+    return int(Decimal(str(share)) * customers)
+
+
 def capacity_cut(probability: Array, share: float) -> float | None:
     """The smallest score at or above which lie at most `share` of the customers; None when equals at the top
     are already more.
     """
     scores, counts = np.unique(-probability, return_counts=True)
-    fits = np.cumsum(counts) <= share * len(probability)
+    fits = np.cumsum(counts) <= places(len(probability), share)
     return float(-scores[fits][-1]) if fits.any() else None
 
 

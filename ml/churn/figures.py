@@ -116,10 +116,10 @@ def capacity(churned: Array, predicted: Array, params: Params) -> dict[str, Any]
     """The list of a campaign that reaches `capacity_share` of the customers: those of the greatest value of
     an offer, while it is above zero; what it promises, and what it brought, at the mean acceptance.
     """
-    economics, places = params.economics, int(params.evaluation.capacity_share * len(predicted))
+    economics = params.economics
+    places = evaluate.places(len(predicted), params.evaluation.capacity_share)
     listed = money.offer_list(predicted, places, economics)
-    accepts = money.mean_acceptance(economics)
-    brought = money.offer_value(churned[listed.is_listed], accepts, economics.lifetime_value, economics)
+    brought = money.offer_value(churned[listed.is_listed], economics)
     return {
         "share": params.evaluation.capacity_share,
         "places": places,

@@ -45,11 +45,11 @@ def mean_acceptance(economics: Economics) -> float:
     return economics.acceptance_alpha / (economics.acceptance_alpha + economics.acceptance_beta)
 
 
-def offer_value(
-    probability: Array, acceptance: Array | float, lifetime_value: Array | float, economics: Economics
-) -> Array:
-    """(rows,) what an offer to each customer is worth: p g (CLV - d) - (1 - p) d - f."""
-    gained = probability * acceptance * (lifetime_value - economics.incentive_cost)
+def offer_value(probability: Array, economics: Economics) -> Array:
+    """(rows,) what an offer to each customer is worth: p g (CLV - d) - (1 - p) d - f, with the one CLV and
+    the mean g of `economics`; so it grows with p alone.
+    """
+    gained = probability * mean_acceptance(economics) * (economics.lifetime_value - economics.incentive_cost)
     return gained - (1 - probability) * economics.incentive_cost - economics.contact_cost
 
 
@@ -112,23 +112,13 @@ def profit_curve(churned: Array, score: Array, economics: Economics) -> tuple[Ar
     return listed, gain - (listed - found) * economics.incentive_cost - listed * economics.contact_cost
 
 
-def offer_list(
-    probability: Array,
-    capacity: int,
-    economics: Economics,
-    *,
-    acceptance: Array | float | None = None,
-    lifetime_value: Array | float | None = None,
-) -> OfferList:
+def offer_list(probability: Array, capacity: int, economics: Economics) -> OfferList:
     """The at most `capacity` customers of the greatest offer_value() above zero.
 
-    `acceptance` and `lifetime_value` may differ by customer; left out they are those of `economics`. Equal
-    values are taken or left together, so no order of rows decides: a group that does not fit whole is left
-    out, and nobody after it is taken.
+    Equal values are taken or left together, so no order of rows decides: a group that does not fit whole is
+    left out, and nobody after it is taken.
     """
-    accepts = mean_acceptance(economics) if acceptance is None else acceptance
-    worth = economics.lifetime_value if lifetime_value is None else lifetime_value
-    value = offer_value(probability, accepts, worth, economics)
+    value = offer_value(probability, economics)
     values, group = np.unique(-value[value > 0], return_inverse=True)
     fits = np.cumsum(np.bincount(group, minlength=len(values))) <= capacity
     if not fits.any():

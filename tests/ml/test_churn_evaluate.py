@@ -141,6 +141,14 @@ def test_who_a_capacity_reaches_takes_equals_together():
     assert evaluate.capacity_cut(np.array([]), 0.5) is None
 
 
+def test_a_share_of_customers_is_counted_as_it_is_written():
+    for customers in (100, 1_000, 550_000):
+        for hundredths in range(1, 101):
+            assert evaluate.places(customers, hundredths / 100) == customers * hundredths // 100
+    assert evaluate.places(7, 0.5) == 3
+    assert evaluate.capacity_cut(np.arange(100, 0, -1) / 100, 0.29) == 0.72
+
+
 def test_selection_and_error_rates_of_a_list_by_hand():
     churned = np.array([1, 1, 0, 0, 0])
     found = evaluate.selection(churned, np.array([True, False, True, False, False]))

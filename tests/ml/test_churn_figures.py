@@ -92,12 +92,19 @@ def test_the_list_of_a_capacity_by_money(judged, parts, quick):
     assert 0 < found["customers"] <= 300
     listed = np.sort(probability)[::-1][: found["customers"]]
     assert found["threshold_probability"] == listed[-1]
-    value = money.offer_value(listed, 0.3, 200.0, quick.economics)
+    value = money.offer_value(listed, quick.economics)
     assert value[-1] == pytest.approx(found["threshold_value"])
     assert found["expected_profit"] == pytest.approx(value.sum())
     brought = churned[probability >= listed[-1]]
     assert found["churners"] == brought.sum()
     assert found["realised_profit"] == pytest.approx(brought.sum() * 56 - (len(brought) - brought.sum()) * 11)
+
+
+def test_a_list_has_as_many_places_as_its_share_is_written(parts, quick):
+    test = parts[1].head(100)
+    params = replace(quick, evaluation=replace(quick.evaluation, capacity_share=0.29))
+    found = figures.capacity(test["is_churned"].to_numpy(), np.linspace(0.99, 0.5, 100), params)
+    assert (found["places"], found["customers"]) == (29, 29)
 
 
 def test_a_list_that_pays_for_nobody_is_empty_and_said(parts, quick):

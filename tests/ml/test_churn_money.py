@@ -79,16 +79,16 @@ def test_the_profit_curve_begins_at_nothing_and_ends_with_all():
     churned, score = drawn(4)
     shares, profits = money.profit_curve(churned, score, PUBLISHED)
     assert (shares[0], profits[0], shares[-1]) == (0.0, 0.0, 1.0)
-    all_of_them = money.offer_value(churned, 0.3, 200.0, PUBLISHED).mean()
+    all_of_them = money.offer_value(churned, PUBLISHED).mean()
     assert profits[-1] == pytest.approx(all_of_them)
     assert profits.max() == money.mpc(churned, score, PUBLISHED).amount
 
 
 def test_the_value_of_an_offer_by_hand():
     # .2 x .3 x 190 - .8 x 10 - 1
-    assert money.offer_value(np.array([0.2]), 0.3, 200.0, PUBLISHED) == pytest.approx([2.4])
-    rich = money.offer_value(np.array([0.2, 0.2]), 0.3, np.array([200.0, 1000.0]), PUBLISHED)
-    assert rich == pytest.approx([2.4, 50.4])
+    assert money.offer_value(np.array([0.2]), PUBLISHED) == pytest.approx([2.4])
+    richer = replace(PUBLISHED, lifetime_value=1000.0)
+    assert money.offer_value(np.array([0.2]), richer) == pytest.approx([50.4])
 
 
 @pytest.mark.parametrize(
@@ -105,16 +105,8 @@ def test_the_list_is_the_best_by_value_within_the_capacity_and_takes_equals_toge
         assert (found.threshold, found.expected_profit) == (None, 0.0)
     else:
         assert found.threshold == pytest.approx(threshold * 57 - (1 - threshold) * 10 - 1)
-        values = money.offer_value(probability, 0.3, 200.0, PUBLISHED)
+        values = money.offer_value(probability, PUBLISHED)
         assert found.expected_profit == pytest.approx(values[listed].sum())
-
-
-def test_a_list_by_worth_prefers_the_customer_who_brings_more():
-    probability, worth = np.array([0.5, 0.3]), np.array([100.0, 2000.0])
-    found = money.offer_list(probability, 1, PUBLISHED, lifetime_value=worth)
-    assert found.is_listed.tolist() == [False, True]
-    refused = money.offer_list(probability, 1, PUBLISHED, acceptance=np.array([0.9, 0.0]))
-    assert refused.is_listed.tolist() == [True, False]
 
 
 def test_money_follows_the_economics_of_the_bank():
