@@ -81,7 +81,10 @@ final as (
                 else round(ranked.churn_probability * money.annual_profit_amount * years_lost.count_years, 2)
             end as {{ money() }}
         ) as expected_loss_amount,
-        cast(round(ranked.churn_probability * money.closing_balance, 2) as {{ money() }}) as balance_at_risk_amount,
+        {# Who owes the bank on a current account has no deposits to take away. #}
+        cast(
+            round(ranked.churn_probability * ({{ not_below_zero('money.closing_balance') }}), 2) as {{ money() }}
+        ) as balance_at_risk_amount,
         ranked.as_of_date
     from ranked
     inner join band_policy
