@@ -171,6 +171,17 @@ class Registry:
         promoted = [entry for entry in self.promotions() if entry.as_of_date <= as_of_date]
         return promoted[-1] if promoted else None
 
+    def taken_off(self, version: str) -> Promotion | None:
+        """The roll-back that went back to before this version; None where it stands, or others won later."""
+        log = self.promotions()
+        found = None
+        for end, entry in enumerate(log, start=1):
+            if version in _stack(log[:end]):
+                found = None
+            elif entry.is_rollback and version in _stack(log[: end - 1]):
+                found = entry
+        return found
+
     def periods(self) -> list[Period]:
         """When each champion stands, oldest first; one replaced for the very day it came has none."""
         log = self.promotions()

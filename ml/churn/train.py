@@ -17,10 +17,11 @@ from rich.progress import Progress
 
 from ml.churn import card, evaluate, experiments, figures, leaks, tracking
 from ml.churn.errors import InputError, LeakError, NothingToTrainError
+from ml.churn.explain import Explainer
 from ml.churn.fit import final_fold, snapshots, train
 from ml.churn.frame import KEYS, check_columns, fingerprint, panel_frame
 from ml.churn.monitor.reference import reference
-from ml.churn.params import Params
+from ml.churn.params import Feature, Params
 from ml.churn.pipeline import probabilities
 from ml.churn.registry import EVALUATION, MODEL, REFERENCE, Promotion, Registry, beats
 from ml.churn.runs import Run, get_run
@@ -59,14 +60,14 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
         try:
             fold = final_fold(panel, params)
         except NothingToTrainError as nothing:
-            _record(wh, run, nothing.outcome, {"reason": str(nothing)})
+            _record(wh, run, nothing.outcome, {}, str(nothing))
             raise
         test = snapshots(panel, fold.test_dates)
         found = leaks.find_leaks(
             snapshots(panel, fold.train_dates), test, params.features, params.minimum.test_churners
         )
         if found:
-            _record(wh, run, "leak", {"reason": leaks.tell(found)})
+            _record(wh, run, "leak", {}, leaks.tell(found))
             raise LeakError(leaks.tell(found))
         model_version = name_version(run.as_of_date, panel, params)
         if model_version not in registry.versions():
@@ -89,7 +90,7 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
             )
         outcome = promote_if_better(registry, model_version, run.as_of_date, test, params)
         metadata = registry.metadata(model_version)
-        _record(wh, run, outcome.outcome, metadata)
+        _record(wh, run, outcome.outcome, metadata, outcome.reason)
         figures.record(wh, run, model_version, metadata)
         experiments.record(wh, run, metadata["metrics"]["choice"])
     if params.tracking.mlflow:
@@ -146,34 +147,63 @@ def promote_if_better(
     """Compare a registered version with the champion standing at `as_of_date`, both on `test`, and switch if
     it wins.
 
-    Models fitted for their own evaluation are compared: the champion's refit has seen outcomes that overlap
-    this test.
+    It stands from `as_of_date` on, and from the next day where that one has a champion. Where there is none
+    to be compared with, it has to bring more than each baseline. Raises InputError when the version itself
+    cannot be loaded or explained.
     """
-    if any(entry.model_version == model_version for entry in registry.promotions()):
-        return Outcome(model_version, "promoted", "promoted when it was first trained")
-    champion = registry.standing(as_of_date)
+    log = registry.promotions()
+    if any(entry.model_version == model_version for entry in log):
+        taken_off = registry.taken_off(model_version)
+        if taken_off is None:
+            return Outcome(model_version, "promoted", "promoted when it was first trained")
+        told = f"rolled back on {taken_off.as_of_date} by {taken_off.author}: {taken_off.reason}"
+        return Outcome(model_version, "kept_champion", told)
+    metadata = registry.metadata(model_version)
+    challenger = _evaluate_again(registry, model_version, test, params)
+    is_better, reason = _leads_baselines(metadata["metrics"])
+    first_date = as_of_date
+    # What that day was scored with stays; a second training of the day meets what the first put up.
+    if registry.standing(first_date) is not None:
+        first_date += timedelta(days=1)
+    champion = registry.standing(first_date)
     if champion is None:
-        is_better, reason = True, "the first model"
+        reason = "the first model" if is_better else f"no champion, and none yet: {reason}"
+    elif log[-1].as_of_date > first_date:
+        is_better = False
+        reason = (
+            f"champions.json goes on to {log[-1].as_of_date} ({log[-1].model_version}): a champion from "
+            f"{first_date} on would write the past anew"
+        )
     else:
         try:
-            challenger, standing = (
-                _evaluate_again(registry, name, test, params)
-                for name in (model_version, champion.model_version)
-            )
-            is_better, reason = beats(challenger, standing, params.promotion)
+            standing = _evaluate_again(registry, champion.model_version, test, params)
         except InputError as error:
             # A champion that cannot predict for this panel cannot score tomorrow either.
-            is_better, reason = True, f"the champion cannot be compared: {error}"
+            reason = f"the champion cannot be compared: {error}; {reason}"
+        else:
+            is_better, reason = beats(challenger, standing, params.promotion)
     if not is_better:
-        return Outcome(model_version, "kept_champion", reason)
-    registry.promote(Promotion(model_version, as_of_date, reason))
+        return Outcome(model_version, "below_baseline" if champion is None else "kept_champion", reason)
+    features = [Feature(**entry) for entry in metadata["features"]]
+    Explainer(registry.load(model_version), features, params.excluded, model_version)
+    registry.promote(Promotion(model_version, first_date, reason))
     return Outcome(model_version, "promoted", reason)
+
+
+def _leads_baselines(metrics: dict[str, Any]) -> tuple[bool, str]:
+    """Whether the model brings more on its test than each baseline, and the figures in words."""
+    against = {name: metrics[name]["empc"] for name in figures.BASELINES if name in metrics}
+    ours = metrics[figures.TEST]["empc"]
+    is_ahead = all(ours > theirs for theirs in against.values())
+    told = ", ".join(f"{theirs:.4f} of {name}" for name, theirs in against.items()) or "no baseline"
+    return is_ahead, f"EMPC {ours:.4f} is {'above' if is_ahead else 'not above'} {told}"
 
 
 def _evaluate_again(
     registry: Registry, model_version: str, test: pd.DataFrame, params: Params
 ) -> dict[str, Any]:
-    names = [feature["name"] for feature in registry.metadata(model_version)["features"]]
+    metadata = registry.metadata(model_version)
+    names = [feature["name"] for feature in metadata["features"]]
     check_columns(
         list(test.columns),
         needed=names,
@@ -181,7 +211,7 @@ def _evaluate_again(
         where="the panel",
         remedy=f"{model_version} needs them",
     )
-    model = registry.load(model_version, EVALUATION)
+    model = registry.load(model_version, _comparable(metadata, test["as_of_date"].min()))
     predicted = probabilities(model, test[names])
     return {
         "test": evaluate.metrics(test["is_churned"].to_numpy(), predicted, params.economics),
@@ -189,7 +219,17 @@ def _evaluate_again(
     }
 
 
-def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any]) -> None:
+def _comparable(metadata: dict[str, Any], first_test: date) -> str:
+    """The file of a version that is fit to be judged from `first_test` on: the model that scores, where every
+    outcome that it learned from was known by then, else the one fitted for its own evaluation.
+    """
+    windows = metadata["windows"]
+    last = date.fromisoformat(metadata["trained_on"]["as_of_dates"][-1])
+    known = last + timedelta(days=windows["gap_days"] + windows["outcome_days"])
+    return MODEL if known <= first_test else EVALUATION
+
+
+def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any], reason: str) -> None:
     tested = metadata.get("metrics", {}).get("test", {})
     trained_on = metadata.get("trained_on", {})
     row = {
@@ -206,7 +246,7 @@ def _record(wh: Warehouse, run: Run, outcome: str, metadata: dict[str, Any]) -> 
         "lift_top_decile": pa.array([tested.get("lift_top_decile")], pa.float64()),
         "calibration_slope": pa.array([tested.get("calibration_slope")], pa.float64()),
         "metrics": pa.array(
-            [json.dumps(metadata.get("metrics") or {"reason": metadata.get("reason")}, sort_keys=True)],
+            [json.dumps(metadata.get("metrics", {}) | {"reason": reason}, sort_keys=True)],
             pa.string(),
         ),
         "trained_at": pa.array([utc_now()], pa.timestamp("us")),

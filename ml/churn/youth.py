@@ -22,9 +22,12 @@ def why_too_young(wh: Warehouse, as_of_date: date, windows: Windows) -> str | No
     ).to_pylist()
     last_month_end = as_of_date.replace(day=1) - timedelta(days=1)
     for training in trainings[:1]:
-        found_too_little = training["outcome"] in ("no_mature_labels", "too_few_churners")
+        found_too_little = training["outcome"] in ("no_mature_labels", "too_few_churners", "below_baseline")
         if found_too_little and training["as_of_date"] >= last_month_end:
-            return f"the training of {training['as_of_date']} found {training['outcome'].replace('_', ' ')}"
+            found = training["outcome"].replace("_", " ")
+            if training["outcome"] == "below_baseline":
+                found = "no model above the rates of the value tiers and the risk index"
+            return f"the training of {training['as_of_date']} found {found}"
     # Where it finds nothing to train on, monitoring asks for no training, and none is recorded.
     found_nothing = wh.query(
         "select max(as_of_date) as day from ops.model_monitoring "

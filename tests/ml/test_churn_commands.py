@@ -164,7 +164,8 @@ def test_a_challenger_is_compared_on_the_newest_test_and_promoted_or_not(
     assert "promoted (better out of time: EMPC" in outcomes[TRAIN]
     assert "kept_champion (not better out of time" in outcomes["run_20261130_01"]
     standing = Registry(duckdb_settings.models_dir).standing(dt.date(2027, 1, 1))
-    assert standing.as_of_date == AS_OF
+    # The champion of September scored AS_OF itself.
+    assert standing.as_of_date == AS_OF + dt.timedelta(days=1)
 
     code, out, _ = run_main(duckdb_settings, "models")
     assert code == 0
@@ -256,7 +257,7 @@ def test_a_champion_that_cannot_read_the_panel_is_replaced(trained_models, tmp_p
     outcome = promote_if_better(registry, "churn_20261130_challenge", day, rows, params)
     assert outcome.outcome == "promoted"
     assert "cannot be compared: the panel misses gone" in outcome.reason
-    assert registry.standing(day).model_version == "churn_20261130_challenge"
+    assert registry.standing(day + dt.timedelta(days=1)).model_version == "churn_20261130_challenge"
 
 
 def test_without_a_champion_scoring_fails_loudly(settings, make_bank, run_main, features):
@@ -304,6 +305,31 @@ def test_a_training_that_found_too_little_makes_a_bank_too_young(
     # A training of a later day says nothing about this one.
     assert [*outcomes, code] == [2, 2, 99]
     assert "the training of 2026-10-31 found too few churners" in err
+
+
+def test_a_first_model_below_the_baselines_is_registered_and_scores_nobody(
+    duckdb_settings, make_bank, run_main, panel, features, monkeypatch, params
+):
+    bank = make_bank(duckdb_settings)
+    # Tiers that know who will leave: no model has to bring more.
+    tier = pc.if_else(pc.equal(panel["is_churned"].fill_null(0), 1), "high", "low")
+    known = panel.set_column(panel.column_names.index("value_tier"), "value_tier", tier)
+    monkeypatch.setattr("ml.churn.leaks.find_leaks", lambda *_: [])
+    blind = replace(params, candidates=params.candidates[:1], features=params.features[:20])
+    monkeypatch.setattr("ml.churn.__main__.load_params", lambda: blind)
+    assert "value_tier" not in blind.feature_names
+    kept = {*blind.feature_names, "value_tier", "customer_kind"}
+    unused = [name for name in params.feature_names if name not in kept]
+    bank.add_run(TRAIN, "training", churn_panel=known.drop_columns(unused))
+    bank.add_run(SCORE, "daily", fct_customer_features=features)
+    code, out, _ = run_main(duckdb_settings, "train", "--run", TRAIN)
+    assert (code, "below_baseline" in out) == (0, True)
+    row = bank.rows("select outcome, metrics from ops.training_runs")[0]
+    assert row["outcome"] == "below_baseline"
+    assert "of tier_rate_baseline" in json.loads(row["metrics"])["reason"]
+    code, _, err = run_main(duckdb_settings, "score", "--run", SCORE)
+    assert (code, scores_of(bank, SCORE)) == (99, [])
+    assert "found no model above the rates of the value tiers" in err
 
 
 def test_a_champion_trained_later_does_not_score_a_past_day(
