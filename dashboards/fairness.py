@@ -19,7 +19,7 @@ class Fairness:
     # one row a dimension and member, the reference group first
     groups: list[Row] = field(default_factory=list)
     # first actions that a group is offered too seldom for the policy: dimension, member, action_en,
-    # action_zh, count_scored, offer_rate, offer_ratio
+    # action_zh, count_at_risk, offer_rate, offer_ratio
     offers: list[Row] = field(default_factory=list)
     # one row a special group: group, count_customers, count_unknown, count_scored, count_high
     special: list[Row] = field(default_factory=list)
@@ -80,7 +80,7 @@ select
     offers.member,
     actions.action_en,
     actions.action_zh,
-    offers.count_scored,
+    offers.count_at_risk,
     offers.offer_rate,
     offers.offer_ratio
 from {{schema}}.fct_action_fairness as offers

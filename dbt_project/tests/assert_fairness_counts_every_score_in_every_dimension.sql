@@ -5,7 +5,8 @@ with
 scored as (
     select
         as_of_date,
-        count(*) as count_scored
+        count(*) as count_scored,
+        count(case when risk_band in ('high', 'medium') then 1 end) as count_at_risk
     from {{ ref('fct_churn_scores') }}
     group by as_of_date
 ),
@@ -34,7 +35,8 @@ dimensions as (
         select
             as_of_date,
             '{{ dimension }}' as dimension,
-            count_scored
+            count_scored,
+            count_at_risk
         from scored
         {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -44,7 +46,9 @@ select
     dimensions.as_of_date,
     dimensions.dimension,
     dimensions.count_scored,
-    by_dimension.count_references
+    dimensions.count_at_risk,
+    by_dimension.count_references,
+    offered.count_offered
 from dimensions
 left join by_dimension
     on
@@ -57,4 +61,4 @@ left join offered
 where
     coalesce(by_dimension.count_scored, 0) != dimensions.count_scored
     or coalesce(by_dimension.count_references, 0) != 1
-    or coalesce(offered.count_offered, 0) != dimensions.count_scored
+    or coalesce(offered.count_offered, 0) != dimensions.count_at_risk

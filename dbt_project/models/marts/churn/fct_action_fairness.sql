@@ -3,12 +3,21 @@
 
 with
 
+run_dates as (
+    select * from {{ ref('int_run_dates') }}
+),
+
+fairness_policy as (
+    {{ policy_in_force(ref('policy_fairness'), 'run_dates') }}
+),
+
 first_actions as (
     select *
     from {{ ref('fct_churn_reason_codes') }}
     where reason_rank = 1
 ),
 
+{# Those whom somebody may call: the low band is most of the bank, and its reasons would decide every rate. #}
 cells as (
     select
         {%- for dimension in dimensions %}
@@ -26,6 +35,7 @@ cells as (
         on
             scores.as_of_date = first_actions.as_of_date
             and scores.customer_id = first_actions.customer_id
+    where scores.risk_band in ('high', 'medium')
     group by
         {%- for dimension in dimensions %}
             customers.{{ dimension }},
@@ -48,6 +58,16 @@ offered as (
     {%- endfor %}
 ),
 
+at_risk as (
+    select
+        dimension,
+        member,
+        cast(sum(count_offered) as bigint) as count_at_risk,
+        as_of_date
+    from offered
+    group by as_of_date, dimension, member
+),
+
 actions as (
     select distinct
         as_of_date,
@@ -62,14 +82,17 @@ grid as (
         fairness.member,
         fairness.reference_member,
         actions.action_code,
-        fairness.count_scored,
+        coalesce(at_risk.count_at_risk, 0) as count_at_risk,
         coalesce(offered.count_offered, 0) as count_offered,
         fairness.is_reference,
-        fairness.is_large_enough,
-        fairness.min_selection_ratio,
         fairness.as_of_date
     from {{ ref('fct_score_fairness') }} as fairness
     inner join actions on fairness.as_of_date = actions.as_of_date
+    left join at_risk
+        on
+            fairness.as_of_date = at_risk.as_of_date
+            and fairness.dimension = at_risk.dimension
+            and fairness.member = at_risk.member
     left join offered
         on
             fairness.as_of_date = offered.as_of_date
@@ -81,13 +104,15 @@ grid as (
 compared as (
     select
         grid.*,
+        fairness_policy.min_selection_ratio,
+        least(grid.count_at_risk, reference_groups.count_at_risk) >= fairness_policy.min_group_size as is_large_enough,
         {{ divide_exact(
-            'grid.count_offered * reference_groups.count_scored',
-            'grid.count_scored * reference_groups.count_offered', 6,
+            'grid.count_offered * reference_groups.count_at_risk',
+            'grid.count_at_risk * reference_groups.count_offered', 6,
         ) }} as offer_ratio,
         {{ is_beyond_chance(
-            'grid.count_offered', 'grid.count_scored',
-            'reference_groups.count_offered', 'reference_groups.count_scored',
+            'grid.count_offered', 'grid.count_at_risk',
+            'reference_groups.count_offered', 'reference_groups.count_at_risk',
         ) }} as is_beyond_chance
     from grid
     inner join grid as reference_groups
@@ -96,6 +121,7 @@ compared as (
             and grid.dimension = reference_groups.dimension
             and grid.action_code = reference_groups.action_code
             and reference_groups.is_reference
+    inner join fairness_policy on grid.as_of_date = fairness_policy.as_of_date
 ),
 
 final as (
@@ -104,9 +130,9 @@ final as (
         member,
         reference_member,
         action_code,
-        count_scored,
+        count_at_risk,
         count_offered,
-        {{ divide_exact('count_offered', 'count_scored', 6) }} as offer_rate,
+        {{ divide_exact('count_offered', 'count_at_risk', 6) }} as offer_rate,
         offer_ratio,
         is_reference,
         is_beyond_chance,
