@@ -63,9 +63,13 @@ def panel_frame(
 
 
 def fingerprint(panel: pd.DataFrame, features: Sequence[Feature]) -> str:
-    """SHA-256 (hex) of keys, labels and features of a sorted panel."""
+    """SHA-256 (hex) of a sorted panel: keys, labels, features, and the columns beside them, of which figures
+    and baselines are made.
+    """
     columns = [*KEYS, "is_churned", *(feature.name for feature in features)]
-    text = {name: panel[name].astype(str) for name in KEYS}
+    beside = [name for name in panel.columns if name not in columns]
+    columns += beside
+    text = {name: panel[name].astype(str) for name in (*KEYS, *beside)}
     hashes = pd.util.hash_pandas_object(panel[columns].assign(**text), index=False)
     return hashlib.sha256(",".join(columns).encode() + hashes.to_numpy().tobytes()).hexdigest()
 

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from itertools import product
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -198,9 +200,9 @@ def load_params(file: Path = PARAMS_FILE, features_file: Path = FEATURES_FILE) -
             economics=Economics(**content.pop("economics")),
             evaluation=Evaluation(**content.pop("evaluation")),
             candidates=tuple(Candidate(**entry) for entry in content.pop("candidates")),
-            excluded=tuple(content.pop("excluded")),
-            segments=tuple(content.pop("segments")),
-            signed_log_kinds=tuple(content.pop("signed_log_kinds")),
+            excluded=_words(content, "excluded"),
+            segments=_words(content, "segments"),
+            signed_log_kinds=_words(content, "signed_log_kinds"),
             features=load_features(features_file),
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
@@ -211,7 +213,61 @@ def load_params(file: Path = PARAMS_FILE, features_file: Path = FEATURES_FILE) -
     return params
 
 
+def _words(content: dict[str, Any], name: str) -> tuple[str, ...]:
+    words = content.pop(name)
+    # A single word would be taken for a list of its letters.
+    if not isinstance(words, list):
+        raise TypeError(f"{name} must list words, as in [{words}]")
+    return tuple(words)
+
+
+def _faults_of_type(params: Params) -> Iterator[str]:
+    """Entries that are not of the type that their field declares, in words."""
+    for section in fields(params):
+        value = getattr(params, section.name)
+        inner = fields(value) if is_dataclass(value) else ()
+        declared = [(f"{section.name}: {one.name}", one.type, getattr(value, one.name)) for one in inner]
+        for name, kind, found in declared or [(section.name, section.type, value)]:
+            if kind is bool and not isinstance(found, bool):
+                yield f"{name} must be true or false, not {found!r}"
+            if kind is int and (not isinstance(found, int) or isinstance(found, bool)):
+                yield f"{name} must be a whole number, not {found!r}"
+            if kind is float and not _is_finite_number(found):
+                yield f"{name} must be a number, not {found!r}"
+
+
+def _is_finite_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
 def _check(params: Params, file_name: str) -> None:
+    for fault in _faults_of_type(params):
+        raise InputError(f"{file_name}: {fault}")
+    if params.calibration.method != "sigmoid":
+        raise InputError(
+            f"{file_name}: calibration: method must be sigmoid: reasons add up on log-odds that it alone "
+            "keeps a straight line"
+        )
+    if not 0 <= params.seed < 2**32:
+        raise InputError(f"{file_name}: seed must be 0 to 4294967295")
+    strange = sorted(set(params.signed_log_kinds) - KINDS)
+    if strange:
+        raise InputError(
+            f"{file_name}: signed_log_kinds: unknown kinds {', '.join(strange)}; known are "
+            f"{', '.join(sorted(KINDS))}"
+        )
+    if not params.candidates:
+        raise InputError(f"{file_name}: candidates: one candidate at least")
+    for candidate in params.candidates:
+        if not isinstance(candidate.grid, dict):
+            raise InputError(
+                f"{file_name}: candidate {candidate.name}: grid must name settings; {{}} is none"
+            )
+        for key, values in candidate.grid.items():
+            if not isinstance(values, list) or not values:
+                raise InputError(
+                    f"{file_name}: candidate {candidate.name}: {key} must list one value at least, as in [1]"
+                )
     names = params.feature_names
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -228,8 +284,8 @@ def _check(params: Params, file_name: str) -> None:
         raise InputError(
             f"{file_name}: promotion: tolerances must not be negative, group_churners 1 at least"
         )
-    if params.split.choice_folds < 1 or not isinstance(params.tracking.mlflow, bool):
-        raise InputError(f"{file_name}: one choice fold at least; tracking.mlflow is true or false")
+    if params.split.choice_folds < 1:
+        raise InputError(f"{file_name}: one choice fold at least")
     if params.sample.max_rows < 1:
         raise InputError(f"{file_name}: sample: max_rows must be a number of rows, one at least")
     money = params.economics

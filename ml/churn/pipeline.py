@@ -45,6 +45,19 @@ def build(name: str, settings: dict[str, Any], params: Params) -> Pipeline:
     raise InputError(f"params.yaml: unknown candidate {name}; known are {', '.join(CANDIDATES)}")
 
 
+def check_candidates(params: Params) -> None:
+    """Build every setting of every candidate; InputError that names the first whose settings are unknown to
+    scikit-learn or out of their range.
+    """
+    for candidate in params.candidates:
+        for settings in candidate.settings():
+            try:
+                # What a fit would check first, hours before its turn comes.
+                build(candidate.name, settings, params)["model"]._validate_params()
+            except (TypeError, ValueError) as error:
+                raise InputError(f"params.yaml: candidate {candidate.name}: {error}") from error
+
+
 def fit(model: ClassifierMixin, features: pd.DataFrame, churned: np.ndarray[Any, Any]) -> ClassifierMixin:
     """Fit in place, on one thread: with more, sums and so the model depend on how many the machine has."""
     with threadpool_limits(1):

@@ -22,7 +22,7 @@ from ml.churn.fit import final_fold, snapshots, train
 from ml.churn.frame import KEYS, check_columns, fingerprint, panel_frame
 from ml.churn.monitor.reference import reference
 from ml.churn.params import Feature, Params
-from ml.churn.pipeline import probabilities
+from ml.churn.pipeline import check_candidates, probabilities
 from ml.churn.registry import EVALUATION, MODEL, REFERENCE, Promotion, Registry, beats
 from ml.churn.runs import Run, get_run
 from ml.churn.sample import Drawn, draw
@@ -53,6 +53,7 @@ def run_training(settings: Settings, params: Params, run_id: str, progress: Prog
     again. Raises NothingToTrainError when no snapshot is mature or churners are too few, and LeakError when a
     feature knows the outcome; both are recorded too.
     """
+    check_candidates(params)
     registry = Registry(settings.models_dir)
     with open_warehouse(settings) as wh:
         run = get_run(wh, run_id)

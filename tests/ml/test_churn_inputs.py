@@ -9,6 +9,7 @@ import pytest
 from ml.churn.errors import InputError
 from ml.churn.frame import check_columns, feature_frame, fingerprint, panel_frame
 from ml.churn.params import FEATURES_FILE, PARAMS_FILE, Feature, load_params
+from ml.churn.pipeline import check_candidates
 
 NUMBER = Feature("closing_balance", "amount", "CZK", None, -1)
 WORD = Feature("value_tier", "category", "tier", 365, 0)
@@ -33,6 +34,27 @@ WORD = Feature("value_tier", "category", "tier", 365, 0)
         ("confidence: 0.95", "confidence: 1", "confidence between 0 and 1"),
         ("draws: 500", "draws: 0", "one draw at least"),
         ("split:", "splat: [", "cannot be read"),
+        ("method: sigmoid", "method: isotonic", "calibration: method must be sigmoid"),
+        ("lifetime_value: 200", "lifetime_value: a lot", "economics: lifetime_value must be a number"),
+        ("contact_cost: 1 ", "contact_cost: .nan ", "economics: contact_cost must be a number"),
+        ("draws: 500", "draws: 500.5", "evaluation: draws must be a whole number"),
+        ("draws: 500", "draws: true", "evaluation: draws must be a whole number"),
+        ("gap_days: 30", "gap_days: thirty", "windows: gap_days must be a whole number"),
+        ("tie_margin: 0.005", "tie_margin: [0.005]", "tie_margin must be a number"),
+        ("seed: 20261031", "seed: -1", "seed must be"),
+        ("mlflow: true", "mlflow: 1", "tracking: mlflow must be true or false"),
+        ("max_iter: [120, 240]", "max_iter: []", "hist_gradient_boosting: max_iter must list"),
+        ("C: [0.01, 0.1, 1.0]", "C: 0.1", "logistic: C must list"),
+        (
+            "excluded: [sex, age_band, is_elderly, is_disabled, age_years]",
+            "excluded: sex",
+            "excluded must list",
+        ),
+        (
+            "signed_log_kinds: [amount",
+            "signed_log_kinds: [amounts",
+            "signed_log_kinds: unknown kinds amounts",
+        ),
     ],
 )
 def test_a_wrong_params_file_is_named_with_its_entry(tmp_path, old, new, words):
@@ -43,6 +65,32 @@ def test_a_wrong_params_file_is_named_with_its_entry(tmp_path, old, new, words):
     with pytest.raises(InputError, match=r"params\.yaml.*") as caught:
         load_params(file)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("max_iter: [120, 240]", "max_iters: [120, 240]", "hist_gradient_boosting: .*max_iters"),
+        ("n_estimators: [100]", "n_estimators: [100, -5]", "random_forest: .*n_estimators"),
+        ("- name: logistic", "- name: logistics", "unknown candidate logistics"),
+    ],
+)
+def test_candidates_that_cannot_be_built_are_named_before_anything_is_fitted(tmp_path, old, new, words):
+    text = PARAMS_FILE.read_text(encoding="utf-8")
+    assert old in text
+    file = tmp_path / "params.yaml"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        check_candidates(load_params(file))
+
+
+def test_no_candidate_at_all_is_refused(tmp_path):
+    text = PARAMS_FILE.read_text(encoding="utf-8")
+    start, end = text.index("candidates:"), text.index("# Never a feature")
+    file = tmp_path / "params.yaml"
+    file.write_text(text[:start] + "candidates: []\n" + text[end:], encoding="utf-8")
+    with pytest.raises(InputError, match="one candidate at least"):
+        load_params(file)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +174,18 @@ def test_a_panel_is_sorted_and_its_fingerprint_does_not_see_the_order_of_arrival
     assert fingerprint(one, params.features) == fingerprint(other, params.features)
     other.loc[3, "closing_balance"] = 12.0
     assert fingerprint(one, params.features) != fingerprint(other, params.features)
+
+
+def test_the_fingerprint_sees_what_figures_are_made_of(make_panel, params):
+    table = mature(make_panel(customers=20))
+    index = pa.array([None, *range(1, table.num_rows)], pa.float64())
+    rows = panel_frame(
+        table.append_column("risk_index_score", index), params.features, ["risk_index_score"], "p"
+    )
+    same = rows.copy()
+    assert fingerprint(same, params.features) == fingerprint(rows, params.features)
+    rows.loc[3, "risk_index_score"] = 99.5
+    assert fingerprint(same, params.features) != fingerprint(rows, params.features)
 
 
 def test_a_repeated_customer_and_a_label_beyond_one_are_refused(make_panel, params):
