@@ -27,6 +27,9 @@ from warehouse import Settings, Warehouse, open_warehouse
 
 REASONS_TOLD = 5
 RANKS = range(1, REASONS_TOLD + 1)
+# Log-odds, 5 % of the odds: half a percentage point at a probability of 10 %. Less is no reason to call a
+# customer, and what a manager is told as one should bear being asked about.
+LEAST_TOLD = 0.05
 
 # log_odds = base_log_odds + contribution_1 + ... + contribution_5 + contribution_rest, nulls as 0.
 SCORES = pa.schema(
@@ -92,8 +95,11 @@ def _score(
     columns = ", ".join([*KEYS, *(feature.name for feature in features)])
     select = f"select {columns} from {source} where is_eligible"
 
+    # Once: a scoring is one event, however many batches it takes.
+    scored_at = datetime.now(UTC)
+
     def score(batch: pa.RecordBatch) -> pa.RecordBatch:
-        return score_batch(batch, explainer, features, model_version, datetime.now(UTC), source)
+        return score_batch(batch, explainer, features, model_version, scored_at, source)
 
     with wh.stream(select, batch_rows=BATCH_ROWS) as batches, wh.transaction():
 
@@ -139,8 +145,8 @@ def score_batch(
 def largest(
     contributions: npt.NDArray[np.float64], reasons: list[str]
 ) -> tuple[list[pa.Array], list[pa.Array], npt.NDArray[np.float64]]:
-    """The REASONS_TOLD largest positive contributions: arrays of codes and of log-odds, one a rank, null
-    where there are no more; and (rows,) the sum of all that is not told.
+    """The REASONS_TOLD largest contributions of LEAST_TOLD and more: arrays of codes and of log-odds, one a
+    rank, null where there are no more; and (rows,) the sum of all that is not told.
 
     `contributions` (reasons, rows). Of equal ones the reason earlier in `reasons` goes first.
     """
@@ -152,10 +158,10 @@ def largest(
     words = pa.array(reasons, pa.string())
     codes, told = [], []
     for place, value in zip(order, values, strict=True):
-        is_none = value <= 0
+        is_none = value < LEAST_TOLD
         codes.append(words.take(pa.array(place, pa.int64(), mask=is_none)))
         told.append(pa.array(value, pa.float64(), mask=is_none))
-    rest = contributions.sum(axis=0) - np.where(values > 0, values, 0).sum(axis=0)
+    rest = contributions.sum(axis=0) - np.where(values >= LEAST_TOLD, values, 0).sum(axis=0)
     return codes, told, np.round(rest, DECIMALS)
 
 

@@ -75,6 +75,8 @@ def test_scores_add_up_and_are_the_same_on_every_engine_and_for_every_batch(
         with open_warehouse(settings) as wh:
             columns = ", ".join(name for name in SCORES.names if name != "scored_at")
             table = wh.query(f"select {columns} from {RUN}.raw_churn_scores order by customer_id")
+            moments = wh.query(f"select distinct scored_at from {RUN}.raw_churn_scores")
+        assert len(moments) == 1
         found[settings.target] = table.to_pylist()
     assert found["duckdb"] == found["postgres"]
     assert len(found["duckdb"]) == pc.sum(features["is_eligible"]).as_py()
@@ -85,7 +87,7 @@ def test_scores_add_up_and_are_the_same_on_every_engine_and_for_every_batch(
         amounts = [amount for amount in told if amount is not None]
         assert [reason is None for reason in reasons] == [amount is None for amount in told]
         assert told[: len(amounts)] == sorted(amounts, reverse=True)
-        assert all(amount > 0 for amount in amounts)
+        assert all(amount >= score.LEAST_TOLD for amount in amounts)
         assert row["base_log_odds"] + sum(amounts) + row["contribution_rest"] == pytest.approx(
             row["log_odds"], abs=1e-6
         )
@@ -113,21 +115,27 @@ def test_the_largest_are_told_in_order_and_the_rest_is_summed():
     reasons = ["a", "b", "c", "d", "e", "f", "g"]
     contributions = np.array(
         [
-            [0.1, 0.5, -1.0],
-            [0.2, 0.5, 0.0],
-            [0.3, -0.4, -0.2],
-            [0.4, 0.5, 1e-9],
-            [0.5, 0.0, 0.0],
-            [0.6, -0.1, 0.0],
-            [0.7, 0.2, 0.0],
+            [0.1, 0.5, -1.0, 0.05],
+            [0.2, 0.5, 0.0, 0.0],
+            [0.3, -0.4, -0.2, 2.0],
+            [0.4, 0.5, 1e-9, 0.0499999],
+            [0.5, 0.0, 0.0, 0.02],
+            [0.6, -0.1, 0.0, -0.3],
+            [0.7, 0.2, 0.0, 0.0],
         ]
     )
     codes, told, rest = largest(contributions, reasons)
     by_row = list(zip(*(code.to_pylist() for code in codes), strict=True))
-    # Equal ones in the order of the reasons; what is not positive, to eight decimals, is not told.
-    assert by_row == [("g", "f", "e", "d", "c"), ("a", "b", "d", "g", None), (None,) * 5]
+    # Equal ones in the order of the reasons; what adds less than a twentieth to the log-odds is not told.
+    assert by_row == [
+        ("g", "f", "e", "d", "c"),
+        ("a", "b", "d", "g", None),
+        (None,) * 5,
+        ("c", "a", None, None, None),
+    ]
     assert [amount.to_pylist()[1] for amount in told] == [0.5, 0.5, 0.5, 0.2, None]
-    np.testing.assert_allclose(rest, [0.3, -0.5, -1.2], atol=1e-8)
+    assert [amount.to_pylist()[3] for amount in told] == [2.0, 0.05, None, None, None]
+    np.testing.assert_allclose(rest, [0.3, -0.5, -1.2, -0.2300001], atol=1e-8)
 
 
 def test_fewer_reasons_than_places_leave_places_empty():
