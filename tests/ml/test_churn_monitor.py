@@ -21,7 +21,7 @@ from ml.churn.evaluate import metrics
 from ml.churn.monitor import performance
 from ml.churn.monitor.fairness import compare
 from ml.churn.monitor.findings import Alert
-from ml.churn.monitor.performance import Matured, auc_with_error, check
+from ml.churn.monitor.performance import Matured, Promise, auc_with_error, check, promises
 from ml.churn.monitor.reference import reference
 from ml.churn.params import Params
 from ml.churn.registry import REFERENCE, Promotion, Registry
@@ -461,13 +461,55 @@ def test_noise_alone_is_no_alert_in_95_of_100_small_months() -> None:
         return Matured(VERSION, MATURED, probability, (rng.random(customers) < probability).astype(float))
 
     truth = month(1_000_000)
-    promised = metrics(truth.churned, truth.probability)
+    promised = promises({"test": metrics(truth.churned, truth.probability)})
     counted = dict.fromkeys(performance.CHECKS, 0)
     months = 300
     for _ in range(months):
         for finding in check(month(600), promised, alerts):
             counted[finding.check_name] += finding.status == "alert"
     assert all(0.01 < count / months < 0.10 for count in counted.values()), counted
+
+
+def test_a_test_of_few_customers_promises_with_its_own_error() -> None:
+    """Neither a lucky test nor an unlucky month is an alert more often than one in twenty."""
+    alerts = {name: Alert(name, 0.0, 1, True) for name in performance.CHECKS}
+    rng = np.random.default_rng(8)
+
+    def month() -> Matured:
+        probability = 1 / (1 + np.exp(-rng.normal(-1.5, 1.2, 600)))
+        return Matured(VERSION, MATURED, probability, (rng.random(600) < probability).astype(float))
+
+    months, alarms = 400, 0
+    for _ in range(months):
+        test = month()
+        promised = {"auc": Promise(*auc_with_error(test.churned, test.probability))}
+        found = check(month(), promised, alerts)
+        alarms += sum(one.check_name == "auc" and one.status == "alert" for one in found)
+    # Were the test taken as exact, 12 %.
+    assert 0.02 < alarms / months < 0.08
+
+
+def test_the_error_of_a_promise_is_that_of_its_interval() -> None:
+    figures = {
+        "test": {"auc": 0.8, "lift_top_decile": 3.0},
+        "intervals": {
+            "confidence": 0.9,
+            "parts": {"test": {"auc": [0.8 - 0.1645, 0.8 + 0.1645], "lift_top_decile": None}},
+        },
+    }
+    found = promises(figures)
+    assert found["auc"] == Promise(0.8, pytest.approx(0.1, abs=1e-4))
+    assert found["lift_top_decile"] == Promise(3.0, None)
+    # A model that was registered before there were intervals, and a test that had one outcome only.
+    assert promises({"test": {"auc": 0.8, "lift_top_decile": None}}) == {"auc": Promise(0.8, None)}
+    churned, probability = np.arange(200) % 5 == 0, np.linspace(0.1, 0.5, 200)
+    one = Matured(VERSION, MATURED, probability, churned.astype(float))
+    alerts = {name: Alert(name, 0.05, 1, True) for name in performance.CHECKS}
+    by_name = {finding.check_name: finding for finding in check(one, found, alerts)}
+    own = auc_with_error(one.churned, one.probability)[1]
+    bound = 0.8 - 1.645 * np.sqrt(own**2 + found["auc"].error ** 2)
+    assert by_name["auc"].threshold_value == pytest.approx(bound, abs=1e-12)
+    assert "too few churners to say how surely" in by_name["lift_top_decile"].message
 
 
 def test_a_difference_of_groups_within_chance_is_no_alert() -> None:

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from math import sqrt
+from math import hypot, sqrt
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import norm, rankdata
 
 from ml.churn.evaluate import calibration_line, gains
 from ml.churn.monitor.drift import SCORES, Z
-from ml.churn.monitor.findings import ALERT, OK, Alert, Finding, near, unknown
+from ml.churn.monitor.findings import ALERT, OK, UNKNOWN, Alert, Finding, near, unknown
 from ml.churn.monitor.reference import Array
 from ml.churn.sample import MATURE
 from warehouse import Warehouse
@@ -19,6 +19,7 @@ from warehouse import Warehouse
 # Of a drop only one side is an alert: 95 % confidence.
 Z_ONE_SIDED = 1.645
 CHECKS = ("auc", "calibration_intercept", "calibration_slope", "lift_top_decile")
+AGAINST_TEST = ("auc", "lift_top_decile")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,33 @@ class Matured:
     as_of_date: date
     probability: Array
     churned: Array
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A figure of the model's own test, and its standard error by the test's interval (None: it had too few
+    churners for one).
+    """
+
+    value: float
+    error: float | None
+
+
+def promises(figures: dict[str, Any]) -> dict[str, Promise]:
+    """AUC and lift of a model's test out of time, as far as it has them; `figures` are `metrics` of its
+    metadata.
+    """
+    intervals = figures.get("intervals", {})
+    ranges = intervals.get("parts", {}).get("test", {})
+    found = {}
+    for name in AGAINST_TEST:
+        value, between = figures["test"].get(name), ranges.get(name)
+        if value is not None:
+            error = None
+            if between is not None:
+                error = (between[1] - between[0]) / (2 * norm.ppf((1 + intervals["confidence"]) / 2))
+            found[name] = Promise(value, error)
+    return found
 
 
 def matured(wh: Warehouse, panel: str, since: date) -> Iterator[Matured]:
@@ -61,10 +89,13 @@ def matured(wh: Warehouse, panel: str, since: date) -> Iterator[Matured]:
         yield Matured(**entry, probability=probability, churned=churned)
 
 
-def check(one: Matured, promised: dict[str, Any] | None, alerts: dict[str, Alert]) -> list[Finding]:
-    """AUC and lift against those of the model's own test (`promised`; None: not registered any more), and
-    calibration against perfection. Each bound is the policy's, or the noise where that is larger.
+def check(one: Matured, promised: dict[str, Promise], alerts: dict[str, Alert]) -> list[Finding]:
+    """AUC and lift against those of the model's own test (`promised`; empty: not registered any more), and
+    calibration against perfection. Each bound is the policy's, or the noise where that is larger: that of
+    these scores, and that of the test, which was a draw of customers too.
     """
+    slope, intercept = calibration_line(one.churned, one.probability)
+    calibration = {"calibration_slope": slope, "calibration_intercept": intercept}
     churners = int(one.churned.sum())
     told = f"{churners} churners among {len(one.churned)} customers scored as of {one.as_of_date}"
     found = []
@@ -72,10 +103,10 @@ def check(one: Matured, promised: dict[str, Any] | None, alerts: dict[str, Alert
         alert = alerts[name]
         if min(churners, len(one.churned) - churners) < alert.min_count:
             found.append(unknown(name, one.model_version, f"{told}, {alert.min_count} needed"))
-        elif name in ("auc", "lift_top_decile"):
-            found.append(_against_test(name, one, (promised or {}).get(name), alert, told))
+        elif name in AGAINST_TEST:
+            found.append(_against_test(name, one, promised.get(name), alert, told))
         else:
-            found.append(_calibration(name, one, alert, told))
+            found.append(_calibration(name, one, calibration[name], alert, told))
     return found
 
 
@@ -90,7 +121,7 @@ def auc_with_error(churned: Array, probability: Array) -> tuple[float, float]:
     return float(above_stayers.mean()), sqrt(variance)
 
 
-def _against_test(name: str, one: Matured, promised: float | None, alert: Alert, told: str) -> Finding:
+def _against_test(name: str, one: Matured, promised: Promise | None, alert: Alert, told: str) -> Finding:
     if name == "auc":
         value, error = auc_with_error(one.churned, one.probability)
         margin = alert.threshold
@@ -99,23 +130,26 @@ def _against_test(name: str, one: Matured, promised: float | None, alert: Alert,
         value = top["lift"]
         caught = top["captured"]
         error = sqrt(caught * (1 - caught) / one.churned.sum()) / top["share"]
-        margin = alert.threshold * (promised or 0.0)
+        margin = alert.threshold * (promised.value if promised else 0.0)
     if promised is None:
         return Finding(
-            name, one.model_version, "unknown", f"{told}; its test is not in the registry", check_value=value
+            name, one.model_version, UNKNOWN, f"{told}; its test is not in the registry", check_value=value
         )
-    bound = promised - max(margin, Z_ONE_SIDED * error)
+    told = f"{told}; its test had {promised.value:.3f}"
+    if promised.error is None:
+        told += ", with too few churners to say how surely"
+    bound = promised.value - max(margin, Z_ONE_SIDED * hypot(error, promised.error or 0.0))
     status = ALERT if value < bound else OK
-    return Finding(
-        name, one.model_version, status, f"{told}; its test had {promised:.3f}", promised, value, bound
-    )
+    return Finding(name, one.model_version, status, told, promised.value, value, bound)
 
 
-def _calibration(name: str, one: Matured, alert: Alert, told: str) -> Finding:
-    slope, intercept = calibration_line(one.churned, one.probability)
-    value = slope if name == "calibration_slope" else intercept
+def _calibration(name: str, one: Matured, value: float | None, alert: Alert, told: str) -> Finding:
     if value is None:
-        return unknown(name, one.model_version, f"{told}; the scores have no spread, or outcomes none")
+        return unknown(
+            name,
+            one.model_version,
+            f"{told}; the scores have no spread, or part churners from stayers without a fault",
+        )
     # Errors under the hypothesis that the scores are right (Cox 1958).
     clipped = np.clip(one.probability, 1e-8, 1 - 1e-8)
     weights, log_odds = clipped * (1 - clipped), np.log(clipped / (1 - clipped))

@@ -138,12 +138,11 @@ def _score_drift(
     return drift.scores(wh, newest.as_of_date, reference, alerts)
 
 
-def _promised(registry: Registry, version: str) -> dict[str, float | None] | None:
-    """The figures of the model's own test out of time."""
+def _promised(registry: Registry, version: str) -> dict[str, performance.Promise]:
+    """The figures of the model's own test out of time; none when it is not registered."""
     if version not in registry.versions():
-        return None
-    figures: dict[str, float | None] = registry.metadata(version)["metrics"]["test"]
-    return figures
+        return {}
+    return performance.promises(registry.metadata(version)["metrics"])
 
 
 def _panel_of(wh: Warehouse, run: Run) -> str:
