@@ -145,10 +145,8 @@ def _decomposition(model: Any, groups: Sequence[int], count_groups: int, where: 
 
 
 def _response(model: Any, prepared: Floats) -> Floats:
-    """(rows,) what the calibrator takes: the decision function, else the probability of churn."""
-    if hasattr(model, "decision_function"):
-        return np.asarray(model.decision_function(prepared), dtype=np.float64)
-    return np.asarray(model.predict_proba(prepared)[:, 1], dtype=np.float64)
+    """(rows,) what the calibrator takes."""
+    return np.asarray(model.decision_function(prepared), dtype=np.float64)
 
 
 def _calibrated(model: CalibratedClassifierCV, where: str) -> tuple[Pipeline, float, float]:
