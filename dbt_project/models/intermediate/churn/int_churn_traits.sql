@@ -60,7 +60,8 @@ final as (
         customers.age_band,
         coalesce(customers.sex, 'unknown') as sex,
         coalesce(customers.education, 'unknown') as education,
-        activity.mean_balance_90d as start_balance_amount,
+        {# An overdraft is no money that can leave. #}
+        cast({{ not_below_zero('activity.mean_balance_90d') }} as {{ money() }}) as start_balance_amount,
         tiers.is_open,
         tiers.as_of_date as from_date
     from tiers

@@ -34,7 +34,8 @@ active as (
             shown.{{ scheme }},
         {%- endfor %}
         coalesce(windows.sum_amount_365d_at_start, 0) as annual_amount_at_start,
-        forms.mean_balance_base_amount,
+        {# An overdraft is no money that can leave. #}
+        cast({{ not_below_zero('forms.mean_balance_base_amount') }} as {{ money() }}) as mean_balance_base_amount,
         cases.churn_form,
         cases.reason_code,
         cases.destination,
