@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {# Product families that a customer held on the days that periods begin at: seen on that day where this run builds it, else
     as the first date that is compared with it knows. #}
 with

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 {# What each customer was on the days that periods begin at, as the snapshot of the day showed it. Unknown is a member of its
     own, so that every trait tells of everybody. #}
 {%- set periods = ['month', 'quarter', 'year', 'churn'] -%}
