@@ -79,25 +79,59 @@ by_reason as (
         )
 ),
 
+dimensions as (
+    {%- for trait in churn_traits() %}
+        select '{{ trait }}' as dimension
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+{# Without a snapshot at the start the churn period is told of by kind and value tier only. #}
+base_dates as (
+    select * from {{ ref('int_tier_base_dates') }}
+),
+
+dimensions_due as (
+    select
+        bank.as_of_date,
+        bank.period,
+        bank.churn_form,
+        bank.choice,
+        dimensions.dimension,
+        bank.count_active_at_start,
+        bank.count_churned,
+        bank.sum_balance_at_start,
+        bank.sum_balance_churned
+    from rates as bank
+    cross join dimensions
+    left join base_dates
+        on
+            bank.as_of_date = base_dates.as_of_date
+            and bank.period = base_dates.period
+    where
+        bank.dimension = 'all'
+        and (base_dates.as_of_date is not null or dimensions.dimension in ('customer_kind', 'value_tier'))
+),
+
 by_trait as (
     select
         'trait' as part,
-        of_trait.as_of_date,
-        of_trait.period,
-        of_trait.dimension || ' ' || of_trait.churn_form || ' ' || of_trait.choice as of_what,
-        sum(of_trait.count_active_at_start) - max(bank.count_active_at_start)
-        + sum(of_trait.count_churned) - max(bank.count_churned) as difference,
-        sum(of_trait.sum_balance_churned) - max(bank.sum_balance_churned) as amount_difference
-    from rates as of_trait
-    inner join rates as bank
+        due.as_of_date,
+        due.period,
+        due.dimension || ' ' || due.churn_form || ' ' || due.choice as of_what,
+        abs(coalesce(sum(of_trait.count_active_at_start), 0) - max(due.count_active_at_start))
+        + abs(coalesce(sum(of_trait.count_churned), 0) - max(due.count_churned)) as difference,
+        abs(coalesce(sum(of_trait.sum_balance_at_start), 0) - coalesce(max(due.sum_balance_at_start), 0))
+        + abs(coalesce(sum(of_trait.sum_balance_churned), 0) - max(due.sum_balance_churned)) as amount_difference
+    from dimensions_due as due
+    left join rates as of_trait
         on
-            of_trait.as_of_date = bank.as_of_date
-            and of_trait.period = bank.period
-            and of_trait.churn_form = bank.churn_form
-            and of_trait.choice = bank.choice
-            and bank.dimension = 'all'
-    where of_trait.dimension not in ('all', 'product_held')
-    group by of_trait.as_of_date, of_trait.period, of_trait.dimension, of_trait.churn_form, of_trait.choice
+            due.as_of_date = of_trait.as_of_date
+            and due.period = of_trait.period
+            and due.churn_form = of_trait.churn_form
+            and due.choice = of_trait.choice
+            and due.dimension = of_trait.dimension
+    group by due.as_of_date, due.period, due.dimension, due.churn_form, due.choice
 ),
 
 every_part as (
