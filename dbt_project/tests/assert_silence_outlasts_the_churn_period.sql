@@ -1,4 +1,4 @@
--- `int_churn_outcomes` reads a silence from the acts on either side of one point; two silences never fall into one period
+-- `int_churn_forms` reads a silence from the acts on either side of one point; two silences never fall into one period
 -- as long as a silence takes longer than the period does.
 select
     policy_set,

@@ -6,6 +6,9 @@ from itertools import pairwise
 from policy.codes import APPETITES, CHURN_REASONS
 from policy.rows import Churn, ChurnReason, Finding, RiskBand, RiskCap
 
+# As far back before a churn period as the warehouse reads acts (int_observations.looked_back_to).
+LONGEST_SILENCE_DAYS = 365
+
 
 def caps_rise(rows: Sequence[RiskCap]) -> Iterator[Finding]:
     """Caps begin at no experience and never fall as experience grows."""
@@ -26,7 +29,9 @@ def caps_rise(rows: Sequence[RiskCap]) -> Iterator[Finding]:
 
 
 def churn_can_be_seen(rows: Sequence[Churn]) -> Iterator[Finding]:
-    """One form counts at least, and no two silences fall into one period (int_churn_outcomes reads one)."""
+    """One form counts at least, no two silences fall into one period (int_churn_forms reads one), and a
+    silence is no longer than the acts are looked back to.
+    """
     for row in rows:
         if not (
             row.counts_account_closure
@@ -41,6 +46,13 @@ def churn_can_be_seen(rows: Sequence[Churn]) -> Iterator[Finding]:
             yield (
                 row,
                 f"silence_days {row.silence_days} is not above gap and outcome together, {period} days",
+            )
+        if row.silence_days > LONGEST_SILENCE_DAYS:
+            yield (
+                row,
+                f"silence_days {row.silence_days} is above {LONGEST_SILENCE_DAYS}: acts are read for "
+                f"{LONGEST_SILENCE_DAYS} days before a period (int_observations.looked_back_to), and who "
+                "acted last before that would be taken for active",
             )
 
 

@@ -504,6 +504,11 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "cny, 1900-01-01",
         "not above gap and outcome",
     ),
+    "silence longer than acts are looked back to": (
+        change("policy_churn", CNY, silence_days="366"),
+        "cny, 1900-01-01",
+        "silence_days 366 is above 365",
+    ),
     "a gap between risk bands": (
         change("policy_risk_bands", {**CNY, "risk_band": "medium"}, upper_bound="0.19"),
         "cny, medium",
