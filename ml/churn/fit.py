@@ -70,13 +70,19 @@ def final_fold(panel: pd.DataFrame, params: Params) -> Fold:
         ("training", folds[-1].train_dates, params.minimum.train_churners),
         ("test", folds[-1].test_dates, params.minimum.test_churners),
     ):
-        churners = int(snapshots(panel, dates)["is_churned"].sum())
+        churners = count_churners(snapshots(panel, dates))
         if churners < least:
             raise NothingToTrainError(
                 "too_few_churners",
-                f"{churners} churners in the {part} part ({dates[0]} to {dates[-1]}), {least} needed",
+                f"{churners} customers churned in the {part} part ({dates[0]} to {dates[-1]}), "
+                f"{least} needed",
             )
     return folds[-1]
+
+
+def count_churners(rows: pd.DataFrame) -> int:
+    """Customers who churned: one departure is a 1 at each month-end whose outcome window it falls in."""
+    return int(rows.loc[rows["is_churned"] == 1, "customer_id"].nunique())
 
 
 def train(
@@ -136,16 +142,16 @@ def choose(panel: pd.DataFrame, params: Params, progress: Progress) -> Choice:
 
     Folds over time with embargo come first. Where the bank is too young for `choice_folds` of them, folds by
     customer inside the training part of the final test make up the number: their outcomes are known as well,
-    and they fit on about as many rows as the model that is judged. Where neither can be had, the first
-    candidate stands.
+    and they fit on about as many rows as the model that is judged. A fold whose test has fewer churners than
+    `minimum` asks of the final test is left out. Where none is left, the first candidate stands.
     """
     folds = _folds(panel, params)
     known = choice_folds(folds, embargo_days=params.windows.embargo_days, at_most=params.split.choice_folds)
     over_time = [(snapshots(panel, fold.train_dates), snapshots(panel, fold.test_dates)) for fold in known]
-    over_time = [part for part in over_time if _has_churners(part)]
+    over_time = [part for part in over_time if _has_churners(part, params)]
     before = snapshots(panel, folds[-1].train_dates)
     by_customer = customer_parts(before, params.split.choice_folds - len(over_time), params)
-    parts = over_time + [part for part in by_customer if _has_churners(part)]
+    parts = over_time + [part for part in by_customer if _has_churners(part, params)]
     tried = compare(parts, params, progress)
     best = pick(tried, params.tie_margin)
     if not best:
@@ -209,8 +215,10 @@ def pick(tried: Iterable[dict[str, Any]], tie_margin: float) -> dict[str, Any]:
     return best
 
 
-def _has_churners(part: Part) -> bool:
-    return all(rows["is_churned"].any() for rows in part)
+def _has_churners(part: Part, params: Params) -> bool:
+    # A ranking of fewer than the final test needs decides by chance.
+    before, test = part
+    return bool(before["is_churned"].any()) and count_churners(test) >= params.minimum.test_churners
 
 
 def snapshots(panel: pd.DataFrame, dates: Sequence[date]) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from ml.churn.figures import judge
 from ml.churn.fit import Choice, Part, compare, describe, fit_choice, fit_twice, pick
 from ml.churn.frame import KEYS, panel_frame
 from ml.churn.params import Feature, Params
-from ml.churn.pipeline import probabilities
+from ml.churn.pipeline import check_candidates, probabilities
 from ml.churn.registry import Registry
 
 METRICS = "metrics.json"
@@ -87,6 +87,7 @@ def train_table(
     """
     if out.exists():
         raise InputError(f"{out} exists already; name another folder with --out")
+    check_candidates(params)
     prepared = prepare(read_table(file), columns, params, file.name)
     params = replace(
         params,
@@ -95,7 +96,11 @@ def train_table(
         tracking=replace(params.tracking, mlflow=False),
     )
     panel = prepared.panel
+    # Folds of the test, of the choice and of the calibration are apart by id.
+    least = max(params.split.choice_folds, params.calibration.folds, 2)
+    _check_ids(panel, max(TEST_FOLDS, least), columns, file.name)
     before, test = final_part(panel, columns.time, params, embargo_days)
+    _check_ids(before, least, columns, f"{file.name} before the test")
     _check_classes(before, test, params)
     found = leaks.find_leaks(before, test, params.features, params.minimum.test_churners)
     if found:
@@ -245,6 +250,15 @@ def _label_folds(panel: pd.DataFrame, count: int, seed: int) -> list[tuple[Any, 
         return list(folds.split(label, label))
     grouped = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     return list(grouped.split(label, label, groups))
+
+
+def _check_ids(rows: pd.DataFrame, least: int, columns: Columns, where: str) -> None:
+    count = rows["customer_id"].nunique()
+    if columns.row_id and count < least:
+        raise InputError(
+            f"{where}: {columns.row_id} has {count} different values and needs {least}, so that no id is on "
+            "both sides of a fold; name the column of the customer with --id, or leave --id out"
+        )
 
 
 def _check_classes(before: pd.DataFrame, test: pd.DataFrame, params: Params) -> None:

@@ -5,6 +5,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
@@ -201,7 +202,7 @@ def test_with_nothing_to_choose_on_the_simplest_candidate_stands(panel, quick, p
     [
         ("2025-01-01", 1, "no_mature_labels", "no month-end"),
         ("2026-02-28", 1, "no_mature_labels", "span less than"),
-        ("2026-06-30", 0, "too_few_churners", "0 churners in the training part"),
+        ("2026-06-30", 0, "too_few_churners", "0 customers churned in the training part"),
     ],
 )
 def test_nothing_to_train_on_is_said_with_its_reason(panel, params, last_date, churned, outcome, words):
@@ -214,8 +215,24 @@ def test_nothing_to_train_on_is_said_with_its_reason(panel, params, last_date, c
 def test_a_test_part_without_churners_is_too_few(panel, params):
     fold = final_fold(panel, params)
     silent = panel.assign(is_churned=panel["is_churned"].where(~panel["as_of_date"].isin(fold.test_dates), 0))
-    with pytest.raises(NothingToTrainError, match="0 churners in the test part"):
+    with pytest.raises(NothingToTrainError, match="0 customers churned in the test part"):
         final_fold(silent, params)
+
+
+def test_a_departure_seen_from_three_month_ends_is_one_churner(panel, params):
+    before = panel["as_of_date"] <= dt.date(2026, 2, 28)
+    some = panel["customer_id"].isin(panel["customer_id"].unique()[:29])
+    # 29 customers with four rows each, and many who churn in the test.
+    repeated = panel.assign(is_churned=panel["is_churned"].where(~before, some.astype(np.int8)))
+    assert repeated.loc[before, "is_churned"].sum() > 100
+    with pytest.raises(NothingToTrainError, match="29 customers churned in the training part"):
+        final_fold(repeated, params)
+
+
+def test_a_fold_with_too_few_churners_to_rank_decides_nothing(panel, quick, progress):
+    some = few_churners(panel[panel["as_of_date"] <= dt.date(2026, 2, 28)], 12)
+    late = panel[panel["as_of_date"] > dt.date(2026, 2, 28)]
+    assert choose(pd.concat([some, late], ignore_index=True), quick, progress).tried == []
 
 
 def test_the_direction_of_the_planted_reasons_is_seen(trained):

@@ -233,3 +233,18 @@ def test_columns_of_the_same_name_are_refused(params):
     table = pa.table([pa.array([1, 0]), pa.array([1, 2]), pa.array([1, 2])], names=["y", "x", "x"])
     with pytest.raises(InputError, match="same name: x"):
         prepare(table, Columns("y"), params, "t")
+
+
+def test_an_id_of_few_values_is_named(run_train, clients, tmp_path):
+    few = parquet(clients.assign(branch=clients.index % 4), tmp_path)
+    arguments = (few, "--label", "gone", "--id", "branch")
+    code, _, err = run_train(*arguments, "--drop", "month", "client")
+    assert (code, "branch has 4 different values and needs 5" in err) == (2, True)
+    # Two in the months that train, six in all.
+    days = clients["month"].rank(method="dense")
+    split = clients.assign(branch=np.where(days < 4, clients.index % 2, clients.index % 6))
+    split = split.drop_duplicates(["branch", "month"]).drop(columns="client")
+    code, _, err = run_train(
+        parquet(split, tmp_path, "split.parquet"), "--label", "gone", "--id", "branch", "--time", "month"
+    )
+    assert (code, "split.parquet before the test: branch has 2 different values" in err) == (2, True)
