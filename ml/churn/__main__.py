@@ -16,11 +16,14 @@ from ml.churn.errors import InputError, LeakError, NothingToTrainError, TooYoung
 from ml.churn.monitor.run import run_monitoring
 from ml.churn.params import load_params
 from ml.churn.registry import Registry
+from ml.churn.runs import newest_date
 from ml.churn.score import run_scoring
 from ml.churn.train import run_training
 from warehouse import Settings, WarehouseError, open_warehouse
 
 NOTHING_TO_DO = 99
+# After the newest run: a roll-back may be decided before the day it begins.
+ROLLBACK_AHEAD = timedelta(days=31)
 MODEL_COLUMNS = (
     "model_version", "standing", "candidate", "data", "rows", "churners", "avg_precision", "auc", "empc",
     "slope", "champion_for",
@@ -41,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _train_table(options)
         settings = Settings.from_environment()
         if options.command == "rollback":
-            return _roll_back(Registry(settings.models_dir), options)
+            return _roll_back(settings, options)
         if options.command == "experiments":
             with open_warehouse(settings, read_only=True) as wh:
                 _print_table(experiments.table(wh, options.run))
@@ -49,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "audit-day":
             return _print_audit_day(settings, options.run)
         if options.command == "models":
-            return _list_models(Registry(settings.models_dir))
+            return _list_models(settings)
         if options.command == "card":
             card.place(Registry(settings.models_dir).metadata(options.model), options.out)
             return 0
@@ -214,25 +217,47 @@ def _train_table(options: argparse.Namespace) -> int:
     return 0
 
 
-def _roll_back(registry: Registry, options: argparse.Namespace) -> int:
+def _roll_back(settings: Settings, options: argparse.Namespace) -> int:
+    registry = Registry(settings.models_dir)
+    with open_warehouse(settings, read_only=True) as wh:
+        newest = newest_date(wh)
+    # A mistyped year would stand before every champion to come, and could not be taken back.
+    if newest is None or options.as_of > newest + ROLLBACK_AHEAD:
+        known = "no run yet" if newest is None else f"its newest run as of {newest}"
+        raise InputError(
+            f"--as-of {options.as_of} lies too far ahead: the bank has {known}, and a roll-back may begin at "
+            f"most {ROLLBACK_AHEAD.days} days after that; correct the date"
+        )
     done = registry.roll_back(options.to, options.as_of, reason=options.reason, author=options.author)
     print(f"{done.model_version} is the champion from {done.as_of_date} on ({done.reason}, {done.author})")
     return 0
 
 
-def _list_models(registry: Registry) -> int:
+def _list_models(settings: Settings) -> int:
+    registry = Registry(settings.models_dir)
+    with open_warehouse(settings, read_only=True) as wh:
+        newest = newest_date(wh)
     periods: dict[str, list[str]] = {}
     for period in registry.periods():
         last = "" if period.end_date is None else (period.end_date - timedelta(days=1)).isoformat()
         periods.setdefault(period.model_version, []).append(f"{period.first_date}..{last}")
     log = registry.promotions()
+    # Of the day to come: a champion begins the day after its training.
+    champion = registry.standing((newest or date.min) + timedelta(days=1))
+    to_come = {
+        entry.model_version for entry in log if champion is None or entry.as_of_date > champion.as_of_date
+    }
     lines = [list(MODEL_COLUMNS)]
     for model_version in registry.versions():
         metadata = registry.metadata(model_version)
         figures, part = metadata["metrics"]["test"], metadata["trained_on"]
         standing = "challenger"
-        if any(entry.model_version == model_version for entry in log):
-            standing = "champion" if log[-1].model_version == model_version else "former champion"
+        if champion is not None and champion.model_version == model_version:
+            standing = "champion"
+        elif model_version in to_come:
+            standing = "champion to come"
+        elif any(entry.model_version == model_version for entry in log):
+            standing = "former champion"
         lines.append(
             [
                 model_version,

@@ -30,3 +30,9 @@ def get_run(wh: Warehouse, run_id: str) -> Run:
     if status != "started":
         raise InputError(f"{run_id} is {status}: only a started run takes scores or a panel; start a new one")
     return Run(run_id=run_id, **found[0])
+
+
+def newest_date(wh: Warehouse) -> date | None:
+    """The latest as-of date that any run of the bank was started for; None before the first."""
+    newest: date | None = wh.query("select max(as_of_date) as day from ops.runs")["day"][0].as_py()
+    return newest

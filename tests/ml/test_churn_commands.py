@@ -221,6 +221,7 @@ def test_an_earlier_champion_scores_again_after_a_rollback(
     first = registry.versions()[0]
     shutil.copytree(registry.root / first, registry.root / "churn_20261130_challenge")
     registry.promote(Promotion("churn_20261130_challenge", dt.date(2026, 11, 30), "better"))
+    bank.add_run(TRAIN, "training", dt.date(2026, 11, 30))
     code, out, err = run_main(
         duckdb_settings,
         "rollback", "--as-of", "2026-12-05", "--reason", "it drifts", "--author", "Ann",
@@ -241,6 +242,28 @@ def test_an_earlier_champion_scores_again_after_a_rollback(
         duckdb_settings, "rollback", "--as-of", "2026-11-01", "--reason", "no", "--author", "Ann"
     )
     assert (code, "write the past anew" in err) == (2, True)
+
+
+def test_a_rollback_far_ahead_is_refused_and_one_to_come_is_told(
+    duckdb_settings, make_bank, run_main, with_champion
+):
+    with_champion(duckdb_settings)
+    registry = Registry(duckdb_settings.models_dir)
+    first, second = registry.versions()[0], "churn_20261130_challenge"
+    shutil.copytree(registry.root / first, registry.root / second)
+    registry.promote(Promotion(second, dt.date(2026, 11, 30), "better"))
+    why = ("--reason", "it drifts", "--author", "Ann")
+    bank = make_bank(duckdb_settings)
+    code, _, err = run_main(duckdb_settings, "rollback", "--as-of", "2026-12-05", *why)
+    assert (code, "the bank has no run yet" in err) == (2, True)
+    bank.add_run(TRAIN, "training", dt.date(2026, 11, 30))
+    code, _, err = run_main(duckdb_settings, "rollback", "--as-of", "2027-01-01", *why)
+    assert (code, "2027-01-01 lies too far ahead" in err) == (2, True)
+    assert [entry.model_version for entry in registry.promotions()] == [first, second]
+    assert run_main(duckdb_settings, "rollback", "--as-of", "2026-12-31", *why)[0] == 0
+    lines = {line.split()[0]: line for line in run_main(duckdb_settings, "models")[1].splitlines()[1:]}
+    assert " champion to come " in lines[first]
+    assert " champion  " in lines[second]
 
 
 def test_a_champion_that_cannot_read_the_panel_is_replaced(trained_models, tmp_path, panel, params):
