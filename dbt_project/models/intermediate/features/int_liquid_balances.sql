@@ -128,7 +128,6 @@ year as (
 final as (
     select
         closing.customer_id,
-        {{ from_cents('closing.closing_cents') }} as closing_liquid_amount,
         {{ ratio('year.sum_cents', 'year.count_month_ends * 100') }} as mean_liquid_365d,
         {{ ratio('closing.closing_cents * year.count_month_ends', 'year.sum_cents') }} as ratio_to_year_mean,
         {{ ratio('closing.closing_cents', 'year.max_cents') }} as ratio_to_year_peak,

@@ -102,7 +102,6 @@ joined as (
         coalesce(usage.max_amount_30d, 0) as max_amount_30d,
         usage.max_pay_31d,
         usage.max_pay_365d,
-        liquid.closing_liquid_amount,
         liquid.mean_liquid_365d,
         liquid.ratio_to_year_mean,
         liquid.ratio_to_year_peak,
