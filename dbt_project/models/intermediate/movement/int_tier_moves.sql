@@ -96,7 +96,8 @@ paired as (
     where before.is_open or after.customer_id is not null
 ),
 
-valued as (
+{# Kept, for PostgreSQL would join again for each grouping: three times the work. #}
+valued as materialized (
     select
         paired.*,
         deposits.closing_balance,
