@@ -25,7 +25,8 @@ def expanding_folds(dates: Iterable[date], *, embargo_days: int, test_snapshots:
     """Folds by expanding windows, oldest test first; the last one is the final test.
 
     A fold tests on `test_snapshots` neighbouring snapshots and trains on every snapshot at least
-    `embargo_days` before the first of them. Dates may come in any order and repeat. The list is empty when no
+    `embargo_days` before the first of them: an outcome that ends on the test day is known by the same cutoff
+    (the day and the landing lag) as the features of that day. Dates may come in any order and repeat. The list is empty when no
     snapshot is old enough.
     """
     if embargo_days < 1:
