@@ -26,8 +26,8 @@ def expanding_folds(dates: Iterable[date], *, embargo_days: int, test_snapshots:
 
     A fold tests on `test_snapshots` neighbouring snapshots and trains on every snapshot at least
     `embargo_days` before the first of them: an outcome that ends on the test day is known by the same cutoff
-    (the day and the landing lag) as the features of that day. Dates may come in any order and repeat. The list is empty when no
-    snapshot is old enough.
+    (the day and the landing lag) as the features of that day. Dates may come in any order and repeat. The
+    list is empty when no snapshot is old enough.
     """
     if embargo_days < 1:
         raise ValueError("embargo_days must be at least 1: an outcome lies after its snapshot")
