@@ -33,7 +33,8 @@ LABELS = ("label_status", "is_churned", "observation_complete")
 # What the panel carries beside features and labels: what history has, and what is told of a label.
 ADMINISTRATIVE = (
     *("run_id", "is_eligible", evaluate.RISK_INDEX),
-    *("label_from_on", "label_to_on", "churn_form", "is_voluntary"),
+    *("label_from_on", "label_to_on", "churn_form", "is_voluntary", "churned_on", "churn_known_on"),
+    *("is_account_closure", "is_balance_drain", "is_silence", "is_loan_runoff", "is_card_stop"),
 )
 
 

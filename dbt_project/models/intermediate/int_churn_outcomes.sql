@@ -1,5 +1,7 @@
-{# What became of each customer who was there at the start: the forms of churn in the outcome window, and in the gap
-    before it. Snapshots (their last period) and labels (the period after) are the same rows here. #}
+{{ config(tags=['training']) }}
+
+{# What became of each customer who was there when the features end: the forms of churn in the outcome window, and whether
+    one came about in the gap before it. #}
 {%- set dated_forms = {
     'account_closure': 'closed_on',
     'silence': 'silent_on',
@@ -13,13 +15,14 @@
 with
 
 observations as (
-    select * from {{ ref('int_observations') }}
+    select *
+    from {{ ref('int_observations') }}
+    where observation_kind = 'label'
 ),
 
 forms as (
     select
         forms.*,
-        observations.is_mature,
         {%- for form in churn_forms() %}
             coalesce(observations.counts_{{ form }}, false) as counts_{{ form }},
         {%- endfor %}
@@ -44,7 +47,6 @@ forms as (
 counted as (
     select
         *,
-        counts_balance_drain and has_drained_before as is_drained_before,
         {%- for form in churn_forms() %}
             case when counts_{{ form }} then {{ form }}_in_outcome_on end as counted_{{ form }}_on,
         {%- endfor %}
@@ -80,14 +82,8 @@ reasoned as (
 final as (
     select
         customer_id,
-        observation_kind,
         headline_form as churn_form,
         reason_code,
-        mean_balance_base_amount,
-        mean_balance_outcome_amount,
-        is_mature,
-        is_silent_at_start,
-        is_drained_before,
         is_gap_churn,
         is_balance_drain,
         {%- for form in dated_forms %}
@@ -95,16 +91,7 @@ final as (
         {%- endfor %}
         has_churned and {{ is_voluntary_by('reason_code') }} as is_voluntary,
         has_churned as is_churned,
-        {# A silence that the customer has ended since is over; a drain holds at the end of its window. #}
-        counted_account_closure_on is not null
-        or counted_balance_drain_on is not null
-        or counted_loan_runoff_on is not null
-        or counted_card_stop_on is not null
-        or (counts_silence and is_silent_at_end) as is_churned_at_end,
         as_of_date,
-        started_on,
-        observed_on,
-        known_by_on,
         churned_on,
         case
             when headline_form = 'account_closure' then closure_known_on

@@ -19,6 +19,16 @@ outcomes as (
     select * from {{ ref('int_churn_outcomes') }}
 ),
 
+{# What is known of who was there to be labelled, and of nobody else. #}
+labels as (
+    select outcomes.*
+    from outcomes
+    inner join observations on outcomes.as_of_date = observations.as_of_date
+    where
+        observations.is_mature
+        and not outcomes.is_gap_churn
+),
+
 labelled as (
     select
         features.*,
@@ -28,24 +38,16 @@ labelled as (
             when outcomes.is_gap_churn then 'gap'
             else 'mature'
         end as label_status,
-        case
-            when features.is_eligible and observations.is_mature and not outcomes.is_gap_churn
-                then case when outcomes.is_churned then 1 else 0 end
-        end as is_churned,
-        case
-            when features.is_eligible and observations.is_mature and not outcomes.is_gap_churn
-                then outcomes.churn_form
-        end as churn_form,
-        case
-            when
-                features.is_eligible
-                and observations.is_mature
-                and not outcomes.is_gap_churn
-                and outcomes.is_churned
-                then outcomes.is_voluntary
-        end as is_voluntary,
+        case when labels.is_churned then 1 when not labels.is_churned then 0 end as is_churned,
+        labels.churn_form,
+        {%- for form in churn_forms() %}
+            labels.is_{{ form }},
+        {%- endfor %}
+        case when labels.is_churned then labels.is_voluntary end as is_voluntary,
         {{ add_days('features.as_of_date', '1 - observations.observation_days') }} >= observations.data_started_on
             as observation_complete,
+        labels.churned_on,
+        labels.known_on as churn_known_on,
         {{ add_days('observations.outcome_from_on', 1) }} as label_from_on,
         observations.observed_on as label_to_on
     from features
@@ -55,6 +57,11 @@ labelled as (
         on
             features.as_of_date = outcomes.as_of_date
             and features.customer_id = outcomes.customer_id
+    left join labels
+        on
+            features.as_of_date = labels.as_of_date
+            and features.customer_id = labels.customer_id
+            and features.is_eligible
 )
 
 {# The features are those of the archive, whatever columns it has. #}
