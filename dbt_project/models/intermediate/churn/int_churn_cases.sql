@@ -8,13 +8,39 @@ observations as (
     where observation_kind = 'snapshot'
 ),
 
+run_dates as (
+    select * from {{ ref('int_run_dates') }}
+),
+
+{# What the snapshot that a period begins at could know. #}
+cutoffs as (
+    select
+        as_of_date,
+        knowledge_cutoff_on
+    from run_dates
+
+    union all
+
+    select
+        standing.as_of_date,
+        of_runs.knowledge_cutoff_on
+    from {{ source('ops', 'standing_snapshots') }} as standing
+    inner join {{ source('ops', 'run_dates') }} as of_runs
+        on
+            standing.run_id = of_runs.run_id
+            and standing.as_of_date = of_runs.as_of_date
+    where standing.as_of_date not in (select run_dates.as_of_date from run_dates)
+),
+
 periods as (
     select
-        period,
-        as_of_date,
-        from_date as from_on
-    from {{ ref('int_tier_base_dates') }}
-    where period != 'churn'
+        base_dates.period,
+        base_dates.as_of_date,
+        base_dates.from_date as from_on,
+        cutoffs.knowledge_cutoff_on
+    from {{ ref('int_tier_base_dates') }} as base_dates
+    inner join cutoffs on base_dates.from_date = cutoffs.as_of_date
+    where base_dates.period != 'churn'
 
     union all
 
@@ -22,29 +48,38 @@ periods as (
     select
         'churn' as period,
         as_of_date,
-        started_on as from_on
+        started_on as from_on,
+        known_by_on as knowledge_cutoff_on
     from observations
 ),
 
-spells as (
+{# A closure that the bank recorded only after the snapshot at the start begins in the period in which it became known:
+    that snapshot counts the customer as active, and by the next one the spell has begun. #}
+judged as (
     select
         periods.period,
         spells.customer_id,
         spells.churn_form,
         spells.reason_code,
         spells.destination,
+        spells.spell_no,
         spells.is_voluntary,
-        spells.started_on <= periods.from_on and coalesce(spells.ended_on > periods.from_on, true)
-            as is_in_spell_at_start,
-        spells.started_on > periods.from_on as is_begun_in_period,
-        periods.as_of_date,
-        row_number() over (
-            partition by periods.as_of_date, periods.period, spells.customer_id, spells.started_on > periods.from_on
-            order by spells.spell_no
-        ) as spell_rank
+        spells.started_on > periods.from_on or spells.known_on > periods.knowledge_cutoff_on as is_begun_in_period,
+        periods.as_of_date
     from periods
     inner join {{ ref('fct_churn_spells') }} as spells on periods.as_of_date = spells.as_of_date
     where spells.started_on > periods.from_on or coalesce(spells.ended_on > periods.from_on, true)
+),
+
+spells as (
+    select
+        *,
+        not is_begun_in_period as is_in_spell_at_start,
+        row_number() over (
+            partition by as_of_date, period, customer_id, is_begun_in_period
+            order by spell_no
+        ) as spell_rank
+    from judged
 ),
 
 of_spells as (

@@ -21,7 +21,52 @@ relationships as (
     select * from {{ ref('int_customer_relationships') }}
 ),
 
-{# The last account decides; of several closed that day, one closed by the customer makes it the customer's choice. #}
+closing_days as (
+    select distinct
+        customer_id,
+        closed_on,
+        started_on,
+        observed_on,
+        known_by_on
+    from accounts
+    where closed_on is not null
+),
+
+{# Days on which the last open account of a customer was closed and none was opened; the next account opened after it ended
+    that. #}
+days_without_account as (
+    select
+        closed.customer_id,
+        closed.closed_on,
+        closed.started_on,
+        min(others.opened_on) filter (where others.opened_on > closed.closed_on) as reopened_on,
+        closed.observed_on,
+        closed.known_by_on
+    from closing_days as closed
+    inner join accounts as others
+        on
+            closed.customer_id = others.customer_id
+            and closed.observed_on = others.observed_on
+            and closed.known_by_on = others.known_by_on
+    group by closed.customer_id, closed.closed_on, closed.started_on, closed.observed_on, closed.known_by_on
+    having
+        count(*) filter (
+            where
+            others.opened_on <= closed.closed_on
+            and coalesce(others.closed_on > closed.closed_on, true)
+        ) = 0
+),
+
+{# The last of them: one that holds, or one in the period that a new account has ended since. #}
+last_closures as (
+    select
+        *,
+        row_number() over (partition by customer_id, observed_on, known_by_on order by closed_on desc) as recency_rank
+    from days_without_account
+    where reopened_on is null or closed_on > started_on
+),
+
+{# Of several accounts closed that day, one closed by the customer makes it the customer's choice. #}
 closures as (
     select
         accounts.customer_id,
@@ -29,16 +74,22 @@ closures as (
         accounts.observed_on,
         accounts.known_by_on,
         accounts.closed_on,
+        last_closures.reopened_on,
         max(accounts.known_date) as closure_known_on
-    from relationships
+    from last_closures
     inner join accounts
         on
-            relationships.customer_id = accounts.customer_id
-            and relationships.observed_on = accounts.observed_on
-            and relationships.known_by_on = accounts.known_by_on
-            and relationships.last_closed_on = accounts.closed_on
-    where relationships.count_open_accounts = 0
-    group by accounts.customer_id, accounts.observed_on, accounts.known_by_on, accounts.closed_on
+            last_closures.customer_id = accounts.customer_id
+            and last_closures.observed_on = accounts.observed_on
+            and last_closures.known_by_on = accounts.known_by_on
+            and last_closures.closed_on = accounts.closed_on
+    where last_closures.recency_rank = 1
+    group by
+        accounts.customer_id,
+        accounts.observed_on,
+        accounts.known_by_on,
+        accounts.closed_on,
+        last_closures.reopened_on
 ),
 
 {# An account that the bank, a fraud or a death closed in the period: money that leaves or acts that stop then are no choice
@@ -81,6 +132,7 @@ loan_ends as (
     select
         accounts.customer_id,
         accounts.closure_reason,
+        accounts.closed_on as account_closed_on,
         loan_versions.known_date,
         loan_versions.granted_on as begun_on,
         cast(
@@ -105,7 +157,14 @@ loan_ends as (
 card_ends as (
     select
         accounts.customer_id,
-        coalesce(accounts.closure_reason, 'customer_request') as reason,
+        {# The account's reason is the card's where the account ended the card, and not where it was closed later. #}
+        coalesce(
+            case
+                when accounts.closed_on = least(card_versions.closed_on, accounts.closed_on)
+                    then accounts.closure_reason
+            end,
+            'customer_request'
+        ) as reason,
         card_versions.known_date,
         card_versions.issued_on as begun_on,
         least(card_versions.closed_on, accounts.closed_on) as ended_on,
@@ -124,10 +183,11 @@ products as (
     select
         customer_id,
         'loan_runoff' as churn_form,
-        {# Repaid before its term: the customer's choice. #}
+        {# Repaid before its term, or without one: the customer's choice. #}
         case
-            when closure_reason in ('death', 'fraud_block', 'bank_policy') then closure_reason
-            when ended_on < term_ends_on then 'customer_request'
+            when account_closed_on = ended_on and closure_reason in ('death', 'fraud_block', 'bank_policy')
+                then closure_reason
+            when term_ends_on is null or ended_on < term_ends_on then 'customer_request'
             else 'matured'
         end as reason,
         known_date,
@@ -276,6 +336,7 @@ final as (
         observations.known_by_on,
         openings.open_from_on,
         closures.closed_on,
+        closures.reopened_on,
         greatest(closures.closed_on, closures.closure_known_on) as closure_known_on,
         case
             when

@@ -31,6 +31,8 @@ forms as (
 shown as (
     select
         *,
+        closed_on is not null and (reopened_on is null or previous_on is null or closed_on > previous_on)
+            as shows_account_closure,
         previous_on is null as is_first_snapshot,
         previous_on is null and has_drained_before as shows_earlier_drain,
         silent_on is not null and (is_silent_at_end or previous_on is null or silent_on > previous_on)
@@ -50,7 +52,7 @@ remembered as (
                 then mean_balance_prior_lead_amount
             when is_balance_drain then mean_balance_base_amount
         end as drain_base_amount,
-        case when counts_account_closure then closed_on end as account_closure_on,
+        case when counts_account_closure and shows_account_closure then closed_on end as account_closure_on,
         case
             when not counts_balance_drain then null
             when shows_earlier_drain then started_on
@@ -72,7 +74,7 @@ begun as (
             'loan_runoff': 'counted_loan_runoff_on',
             'card_stop': 'counted_card_stop_on',
         }) }} as churn_form,
-        closure_reason,
+        case when shows_account_closure then closure_reason end as closure_reason,
         block_reason,
         loan_runoff_reason,
         card_stop_reason,
@@ -85,7 +87,7 @@ begun as (
         mean_balance_base_amount,
         drain_share,
         drain_base_amount,
-        closed_on is not null as shows_account_closure,
+        shows_account_closure,
         is_balance_drain or shows_earlier_drain as shows_balance_drain,
         shows_silence,
         loan_runoff_on is not null as shows_loan_runoff,
@@ -93,7 +95,7 @@ begun as (
         counts_balance_drain,
         counts_balance_drain and is_balance_drain as is_drained_again,
         {# Forms that need no memory to be known to hold. #}
-        account_closure_on is not null
+        (account_closure_on is not null and reopened_on is null)
         or (counts_silence and is_silent_at_end)
         or counted_loan_runoff_on is not null
         or counted_card_stop_on is not null as holds_by_itself,
@@ -107,6 +109,7 @@ begun as (
         card_stop_known_on,
         open_from_on,
         first_act_after_silence_on,
+        case when account_closure_on is not null then reopened_on end as account_closure_ended_on,
         case when silence_on is not null and not is_silent_at_end then first_act_after_silence_on end
             as silence_ended_on
     from remembered
@@ -161,6 +164,7 @@ final as (
             when not begun.holds_by_itself and begun.drain_base_amount is null
                 then
                     greatest(
+                        begun.account_closure_ended_on,
                         begun.silence_ended_on,
                         case when begun.shows_balance_drain and begun.counts_balance_drain then begun.as_of_date end
                     )

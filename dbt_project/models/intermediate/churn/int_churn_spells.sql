@@ -127,7 +127,7 @@ steps as (
             case
                 when is_birth then begun_reason_code
                 when ended_on is not null then booked_reason_code
-                else coalesce(booked_reason_code, closure_reason, block_reason)
+                else coalesce(booked_reason_code, block_reason, closure_reason)
             end as {{ text }}
         ) as booked_reason_code,
         cast(case when is_birth then begun_version else rule_version end as {{ text }}) as rule_version,
