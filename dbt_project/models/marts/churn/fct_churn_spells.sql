@@ -2,17 +2,30 @@
 {%- set traits = [
     'value_tier', 'asset_tier', 'rfm_segment', 'lifecycle_stage', 'count_product_families', 'tenure_days', 'annual_amount',
 ] -%}
-{%- set dates = ref('int_churn_dates') -%}
+{%- set spells = ref('int_churn_spells') -%}
+{%- set run_dates = ref('int_run_dates') -%}
+{#- Of each spell that this run begins, the last snapshot before it: of a closure known late not the one before it was known. -#}
+{%- set last_before -%}
+    select
+        spells.customer_id,
+        spells.spell_no,
+        spells.as_of_date,
+        max(snapshots.as_of_date) as before_on
+    from {{ spells }} as spells
+    inner join {{ ref('int_tier_snapshots') }} as snapshots on spells.started_on > snapshots.as_of_date
+    where spells.born_on = spells.as_of_date
+    group by spells.customer_id, spells.spell_no, spells.as_of_date
+{%- endset -%}
 {%- set days_before -%}
-    select distinct previous_on
-    from {{ dates }}
-    where previous_on not in (select built.as_of_date from {{ dates }} as built)
-    order by previous_on
+    select distinct before_on
+    from ({{ last_before }}) as last_before
+    where before_on not in (select run_dates.as_of_date from {{ run_dates }} as run_dates)
+    order by before_on
 {%- endset -%}
 with
 
 spells as (
-    select * from {{ ref('int_churn_spells') }}
+    select * from {{ spells }}
 ),
 
 observations as (
@@ -30,7 +43,7 @@ tiers as (
         rows_of_history_too(
             'fct_customer_tiers',
             ['as_of_date', 'customer_id', 'value_tier', 'asset_tier', 'rfm_segment', 'lifecycle_stage'],
-            dates, days_before
+            spells, days_before
         )
     }}
 ),
@@ -38,7 +51,7 @@ tiers as (
 holdings as (
     {{
         rows_of_history_too(
-            'dim_customers', ['as_of_date', 'customer_id', 'tenure_days', 'count_product_families'], dates, days_before
+            'dim_customers', ['as_of_date', 'customer_id', 'tenure_days', 'count_product_families'], spells, days_before
         )
     }}
 ),
@@ -46,16 +59,20 @@ holdings as (
 amounts as (
     {{
         rows_of_history_too(
-            'fct_customer_activity', ['as_of_date', 'customer_id', 'sum_amount_365d'], dates, days_before
+            'fct_customer_activity', ['as_of_date', 'customer_id', 'sum_amount_365d'], spells, days_before
         )
     }}
+),
+
+last_before as (
+    {{ last_before }}
 ),
 
 {# A spell keeps the traits that it began with; the first snapshot has none before it. #}
 begun_here as (
     select
-        spells.customer_id,
-        spells.spell_no,
+        last_before.customer_id,
+        last_before.spell_no,
         tiers.value_tier,
         tiers.asset_tier,
         tiers.rfm_segment,
@@ -63,22 +80,20 @@ begun_here as (
         holdings.count_product_families,
         holdings.tenure_days,
         amounts.sum_amount_365d as annual_amount,
-        spells.as_of_date
-    from spells
-    inner join {{ dates }} as dates on spells.as_of_date = dates.as_of_date
+        last_before.as_of_date
+    from last_before
     left join tiers
         on
-            spells.customer_id = tiers.customer_id
-            and dates.previous_on = tiers.as_of_date
+            last_before.customer_id = tiers.customer_id
+            and last_before.before_on = tiers.as_of_date
     left join holdings
         on
-            spells.customer_id = holdings.customer_id
-            and dates.previous_on = holdings.as_of_date
+            last_before.customer_id = holdings.customer_id
+            and last_before.before_on = holdings.as_of_date
     left join amounts
         on
-            spells.customer_id = amounts.customer_id
-            and dates.previous_on = amounts.as_of_date
-    where spells.born_on = spells.as_of_date
+            last_before.customer_id = amounts.customer_id
+            and last_before.before_on = amounts.as_of_date
 ),
 
 interviews as (
@@ -97,8 +112,9 @@ interviews as (
             and observations.known_by_on >= interviews.known_date
 ),
 
-{# An interview is about the spell that has begun by then, or is seen to begin within a churn period of it: a drain shows
-    when the money has been gone for weeks. Of several interviews on a spell the last one is heard. #}
+{# An interview is about the last spell that has begun by then; without one, about a spell that is seen to begin within a
+    churn period of it: a drain shows when the money has been gone for weeks. A spell that begins later takes no interview
+    from the one it was about. Of several interviews on a spell the last one is heard. #}
 heard as (
     select
         interviews.customer_id,
@@ -110,7 +126,7 @@ heard as (
         interviews.known_date,
         rank() over (
             partition by interviews.as_of_date, interviews.customer_id, interviews.interviewed_on
-            order by spells.spell_no desc
+            order by spells.started_on <= interviews.interviewed_on desc, spells.spell_no desc
         ) as spell_rank
     from interviews
     inner join spells
