@@ -177,7 +177,8 @@ PLANTS = [
         insert into {run}.fct_churn_scores by name
         select
             customer_id, 'a_model' as model_version, 'high' as risk_band, 'High' as risk_band_en,
-            '高' as risk_band_zh, 'CNY' as currency_code, 1 as risk_decile, 1.7 as churn_probability, as_of_date
+            '高' as risk_band_zh, 'CNY' as currency_code, 1 as risk_decile, 1.7 as churn_probability,
+            as_of_date
         from {run}.dim_customers limit 1""",
     ),
 ]
