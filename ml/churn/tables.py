@@ -1,4 +1,4 @@
-"""Training on any table, without a warehouse: numbers, truth values and words are features, nulls included.
+"""Training on any table, without a warehouse: numbers, booleans and words are features, nulls included.
 
 With a column of time the newest fifth of the rows is the test and candidates are compared over time; without
 one, folds are stratified by the label and apart by id. The same candidates, calibration and figures as for

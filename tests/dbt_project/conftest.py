@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from keepwell_dags import commands
+from ml.churn.score import SCORES
 from warehouse import Settings, embedded, open_warehouse
 from warehouse.publish import REQUIRED_GATES
 
@@ -91,16 +91,16 @@ class Bank:
         """Build and publish one day of a bank too young to be scored; its run id. Gates as in `bootstrap`."""
         run_id = self.start("daily", as_of)
         self.build(run_id, "facts_and_snapshot")
-        with open_warehouse(self.settings) as warehouse:
-            # Such a bank has this table and no row in it.
-            columns = {"as_of_date": pa.date32(), "customer_id": pa.string()}
-            columns |= {"churn_probability": pa.float64(), "model_version": pa.string()}
-            columns |= {"scored_at": pa.timestamp("us")}
-            warehouse.create_table(f"{run_id}.raw_churn_scores", pa.schema(columns))
-        self.build(run_id, "lists")
+        self.build_lists(run_id)
         self._pass_gates(run_id, "daily")
         self.publish(run_id)
         return run_id
+
+    def build_lists(self, run_id: str) -> None:
+        """What needs scores, of a bank too young for any: it has the table of scores and no row in it."""
+        with open_warehouse(self.settings) as warehouse:
+            warehouse.create_table(f"{run_id}.raw_churn_scores", SCORES)
+        self.build(run_id, "lists")
 
     def _pass_gates(self, run_id: str, kind: str) -> None:
         with open_warehouse(self.settings) as warehouse:

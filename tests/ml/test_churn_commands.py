@@ -555,7 +555,7 @@ def test_memory_of_scoring_does_not_grow_with_customers(
     assert lines[0].startswith("20000 customers scored")
     assert lines[2].startswith("200000 customers scored")
     grown = (int(lines[3]) - int(lines[1])) / 1024
-    # On their way through a model 180,000 rows more would be several times what they are in the table. DuckDB
-    # keeps the pages that it has read, up to its bound.
+    # On their way through a model 180,000 rows more would be several times the 104 MiB of the table.
+    # DuckDB keeps the pages that it has read, up to its bound.
     kept = {"postgres": 0, "duckdb": 180_000 * len(params.features) * 8 / 2**20}[settings.target]
-    assert grown < kept + 45
+    assert grown < kept + 80
