@@ -151,8 +151,10 @@ PLANTS = [
         "lists",
         "lists",
         """
-        insert into {run}.raw_churn_scores
-        select date '2026-10-30', 'nobody', 0.5, 'a_model', timestamp '2026-10-31 00:00:00' from range(2)""",
+        insert into {run}.raw_churn_scores by name
+        select date '2026-10-30' as as_of_date, 'nobody' as customer_id, 0.5 as churn_probability,
+            'a_model' as model_version, timestamp '2026-10-31 00:00:00' as scored_at
+        from range(2)""",
     ),
     # A customer lost from the mart of one scheme, and kept by the mart of all.
     (
