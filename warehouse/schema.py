@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from warehouse.door import Warehouse
 
-SCHEMAS = ("raw", "restricted", "ops", "staging", "core", "policy", "archive", "history", "marts")
+SCHEMAS = (
+    "raw", "restricted", "ops", "staging", "core", "policy", "archive", "history", "marts", "crm", "masked",
+)  # fmt: skip
 
 # Name to columns. Rejected rows and test results have no key: they are replaced by batch, by run and gate.
 OPS_TABLES: dict[str, str] = {
@@ -143,6 +145,41 @@ OPS_TABLES: dict[str, str] = {
         status varchar not null,
         message varchar,
         monitored_at timestamp not null""",
+    # Who did what, for the auditor: only ever added to. `actor` is who asked, `session_role` whom the
+    # database saw.
+    "ops.audit_log": """
+        happened_at timestamp not null,
+        actor varchar not null,
+        session_role varchar not null,
+        action varchar not null,
+        subject varchar not null,
+        detail varchar""",
+    # `customer_hash` is keyed, with a key outside the database: a receipt can be checked, never read back.
+    "ops.erasures": """
+        receipt_no varchar primary key,
+        customer_hash varchar not null,
+        reason varchar not null,
+        author varchar not null,
+        rows_erased bigint not null,
+        tables_erased varchar not null,
+        erased_at timestamp not null""",
+    "ops.health_checks": """
+        checked_at timestamp not null,
+        check_name varchar not null,
+        subject varchar not null,
+        check_value double precision,
+        threshold_value double precision,
+        unit varchar not null,
+        status varchar not null,
+        message varchar not null""",
+    "ops.build_results": """
+        run_id varchar not null,
+        gate varchar not null,
+        node_name varchar not null,
+        resource_type varchar not null,
+        status varchar not null,
+        duration_seconds double precision not null,
+        built_at timestamp not null""",
 }
 
 # The one rule of what stands: for each as-of date the latest publication, not withdrawn, whose run built it.
@@ -205,5 +242,5 @@ def _note_archived_days(wh: Warehouse) -> None:
 
 def ensure(wh: Warehouse) -> None:
     """`init` unless it was done; costs a small query or two when it was."""
-    if not (wh.exists("ops.archived_days") and wh.exists("ops.model_monitoring")):
+    if not (wh.exists("ops.archived_days") and wh.exists("ops.build_results")):
         init(wh)
