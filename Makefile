@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser bank benchmark run test lint format policy-check policy-diff rfm-cuts risk-reference sql status rollback down airflow lock clean
+.PHONY: help setup browser superset bank benchmark run test lint format policy-check policy-diff rfm-cuts risk-reference sql status rollback down airflow lock clean
 MAKEFLAGS += --no-print-directory
 
 ifneq ($(wildcard .env),)
@@ -45,6 +45,11 @@ setup: .venv/.synced  ## the environment in .venv, locked with hashes; nothing t
 browser:  ## a Chromium for the tests that open the report
 	@.ci/browser
 
+superset: .venv/superset/.synced  ## Apache Superset in .venv/superset, locked with hashes, for the tests that open its dashboards
+.venv/superset/.synced: docker/superset/requirements.lock .venv/.synced
+	@{ test -x .venv/superset/bin/python || $(UV) venv --quiet --python $(PY) .venv/superset; \
+	$(UV) pip sync --quiet --python .venv/superset/bin/python --require-hashes $<; touch $@; } >&2
+
 bank: setup  ## a synthetic bank (SCALE or CUSTOMERS, MONTHS, SEED, END, DIRT, FORMAT=csv, EVERY=month, DELIVERIES, OUT, TRUTH)
 	@$(PY) -m simulator --out "$(BANK)" --truth "$(BANK_TRUTH)" $(foreach option,$(BANK_OPTIONS),\
 		$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) "$($(option))"))
@@ -55,7 +60,7 @@ benchmark: setup  ## B="build --scale 0.01 --target duckdb": one benchmark; B=--
 run: setup  ## files to published marts and a report, through Airflow (SOURCE, LANDING, AS_OF, TARGET, REPORT_LANG)
 	@$(PY) -m keepwell run --source "$(SOURCE)" --landing "$(LANDING)" --as-of "$(AS_OF)" --target "$(TARGET)"
 
-test: setup browser lint  ## linters and all tests
+test: setup browser superset lint  ## linters and all tests
 	@$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup policy-check  ## linters and checks that need no data
