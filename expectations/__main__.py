@@ -1,4 +1,7 @@
-"""python -m expectations: run suites, or record dbt's results; both end in ops.test_results."""
+"""python -m expectations: run suites, or record dbt's results; both end in ops.test_results.
+
+What dbt built and how long it took ends in ops.build_results.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from expectations import dbt_results
+from expectations import build_results, dbt_results
 from expectations.results import record, show
 from warehouse import Settings, WarehouseError, open_warehouse
 from warehouse.runs import read_run, utc_now
@@ -55,8 +58,9 @@ def run(settings: Settings, run_id: str, suites: list[str]) -> int:
 
 
 def record_dbt(settings: Settings, run_id: str, gates: list[str], results_path: Path) -> int:
-    """Record an invocation of dbt; always 0, since dbt's own exit code has already judged it."""
-    found = dbt_results.read(results_path, gates)
+    """Record tests and build times of an invocation of dbt; always 0: dbt's own exit code has judged it."""
+    invocation = dbt_results.load(results_path, gates)
+    found, built = dbt_results.read(invocation), build_results.read(invocation)
     with open_warehouse(settings) as wh:
         judged = read_run(wh, run_id)
         for gate, results in found.items():
@@ -69,6 +73,7 @@ def record_dbt(settings: Settings, run_id: str, gates: list[str], results_path: 
                 gate=gate,
                 executed_at=utc_now(),
             )
+            build_results.record(wh, built[gate], run_id=run_id, gate=gate)
     for gate, results in found.items():
         show(results, run_id=run_id, gate=gate)
     return 0
@@ -95,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--run", required=True, metavar="RUN_ID", help="a run_id of ops.runs")
 
     recording = commands.add_parser(
-        "record-dbt", help="record dbt's tests and failed models, of one invocation, under its gates"
+        "record-dbt",
+        help="record dbt's tests, failed models and build times, of one invocation, under its gates",
     )
     recording.add_argument("--run", required=True, metavar="RUN_ID", help="a run_id of ops.runs")
     recording.add_argument(

@@ -1,9 +1,10 @@
-"""dbt's run_results.json as test results."""
+"""dbt's run_results.json: one invocation, and its test results."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ BEYOND_FACTS = ("models/intermediate/", "models/marts/")
 STATUSES = {
     "pass": "pass",
     "success": "pass",
+    "no-op": "pass",  # an exposure: nothing is built
     "warn": "warn",
     "fail": "fail",
     "error": "error",
@@ -29,12 +31,19 @@ class UnreadableResultsError(ValueError):
     exit_code = 2
 
 
-def read(results_path: Path, gates: Sequence[str]) -> dict[str, list[TestResult]]:
-    """Every test of an invocation, and every model, seed or snapshot that failed, by the gate it belongs to.
+@dataclass(frozen=True)
+class Invocation:
+    """What one call of dbt did: outcomes of run_results.json with their nodes, by the gate they belong to."""
+
+    outcomes: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]
+    known: dict[str, dict[str, Any]]  # nodes of manifest.json by unique_id
+
+
+def load(results_path: Path, gates: Sequence[str]) -> Invocation:
+    """Read an invocation; manifest.json is expected beside run_results.json.
 
     With several gates, of which `facts` is one, that gate takes what looks at seeds, staging and core alone,
-    and the other takes what looks further. manifest.json is expected beside run_results.json. Raises
-    UnreadableResultsError with what to do.
+    and the other takes what looks further. Raises UnreadableResultsError with what to do.
     """
     further = [gate for gate in gates if gate != "facts"]
     if len(gates) > 1 and len(further) != 1:
@@ -46,15 +55,28 @@ def read(results_path: Path, gates: Sequence[str]) -> dict[str, list[TestResult]
             f"{results_path} holds no results; give the run_results.json of a `dbt build`"
         )
     known = {**nodes.get("nodes", {}), **nodes.get("unit_tests", {})}
-    found: dict[str, list[TestResult]] = {gate: [] for gate in gates}
+    found: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {gate: [] for gate in gates}
     for outcome in outcomes:
         node = known.get(outcome["unique_id"], {})
-        if result := _result(outcome, node, known):
-            gate = gates[0] if len(gates) == 1 else further[0] if _is_beyond_facts(node, known) else "facts"
-            found[gate].append(result)
-    for results in found.values():
-        results.sort(key=lambda result: (result.relation, result.test_name))
+        gate = gates[0] if len(gates) == 1 else further[0] if _is_beyond_facts(node, known) else "facts"
+        found[gate].append((outcome, node))
+    return Invocation(outcomes=found, known=known)
+
+
+def read(invocation: Invocation) -> dict[str, list[TestResult]]:
+    """Every test of an invocation, and every model, seed or snapshot that failed, by gate."""
+    found: dict[str, list[TestResult]] = {}
+    for gate, outcomes in invocation.outcomes.items():
+        results = [_result(outcome, node, invocation.known) for outcome, node in outcomes]
+        found[gate] = sorted(
+            (result for result in results if result), key=lambda result: (result.relation, result.test_name)
+        )
     return found
+
+
+def resource_type(outcome: dict[str, Any], node: dict[str, Any]) -> str:
+    """What kind of node an outcome is of, for one that the manifest lacks too."""
+    return str(node.get("resource_type") or outcome["unique_id"].split(".", 1)[0])
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -73,9 +95,8 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _result(outcome: dict[str, Any], node: dict[str, Any], known: dict[str, Any]) -> TestResult | None:
     """The outcome of one node, None for a model that was built (or skipped: its cause is recorded)."""
-    resource_type = node.get("resource_type") or outcome["unique_id"].split(".", 1)[0]
     status = STATUSES.get(str(outcome["status"]).lower(), "error")
-    is_test = resource_type in TESTS
+    is_test = resource_type(outcome, node) in TESTS
     if not is_test and status != "error":
         return None
     severity = "warn" if str(node.get("config", {}).get("severity", "error")).lower() == "warn" else "error"
