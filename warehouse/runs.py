@@ -86,7 +86,7 @@ def fail_run(wh: Warehouse, run_id: str) -> None:
 def forget_run(wh: Warehouse, run_id: str) -> None:
     """Remove what an earlier attempt of this run left; its publications and archived rows stay."""
     wh.execute(f"drop schema if exists {run_id} cascade")
-    for table in ("ops.test_results", "ops.run_dates", "ops.runs"):
+    for table in ("ops.test_results", "ops.build_results", "ops.run_dates", "ops.runs"):
         wh.execute(f"delete from {table} where run_id = $1", [run_id])
 
 
