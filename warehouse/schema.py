@@ -78,7 +78,8 @@ OPS_TABLES: dict[str, str] = {
         rows_published bigint not null,
         published_at timestamp not null,
         withdrawn_at timestamp,
-        note varchar""",
+        note varchar,
+        published_by varchar""",
     "ops.archived_days": """
         mart varchar not null,
         as_of_date date not null,
@@ -220,8 +221,9 @@ def init(wh: Warehouse) -> None:
             wh.execute(f"create schema if not exists {schema}")
         for name, columns in OPS_TABLES.items():
             wh.execute(f"create table if not exists {name} ({columns})")
-        # For warehouses that were made before runs kept it.
+        # For warehouses that were made before runs and publications kept them.
         wh.execute("alter table ops.runs add column if not exists newest_batch_no integer")
+        wh.execute("alter table ops.publications add column if not exists published_by varchar")
         _note_archived_days(wh)
         wh.replace_views({"ops.standing_snapshots": STANDING_SNAPSHOTS, "ops.covering_runs": COVERING_RUNS})
 
@@ -242,5 +244,5 @@ def _note_archived_days(wh: Warehouse) -> None:
 
 def ensure(wh: Warehouse) -> None:
     """`init` unless it was done; costs a small query or two when it was."""
-    if not (wh.exists("ops.archived_days") and wh.exists("ops.build_results")):
+    if not (wh.exists("ops.build_results") and "published_by" in wh.column_types("ops.publications")):
         init(wh)
