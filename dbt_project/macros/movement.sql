@@ -5,7 +5,7 @@
     {%- for scheme in tier_schemes() -%}
         {%- do columns.append((scheme, 'effective', scheme)) -%}
     {%- endfor -%}
-    {%- for scheme in ['value_tier', 'asset_tier', 'pyramid_tier', 'loyalty_class'] -%}
+    {%- for scheme in banded_schemes() -%}
         {%- do columns.append((scheme, 'raw', 'raw_' ~ scheme)) -%}
     {%- endfor -%}
     {{ return(columns) }}

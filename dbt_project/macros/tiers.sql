@@ -12,6 +12,26 @@
     }) }}
 {%- endmacro %}
 
+{#- Schemes cut by a metric, whose mart of all schemes shows the day's own tier (raw_<scheme>) beside the one that holds. -#}
+{% macro banded_schemes() -%}
+    {{ return(['value_tier', 'asset_tier', 'pyramid_tier', 'loyalty_class']) }}
+{%- endmacro %}
+
+{#- Schemes whose tiers are better and worse. A bolder appetite for risk, a stage of life and an RFM segment are none. -#}
+{% macro schemes_by_merit() -%}
+    {{ return(['value_tier', 'asset_tier', 'pyramid_tier', 'savings_grade', 'loyalty_class']) }}
+{%- endmacro %}
+
+{#- Joins to each customer and date the detailed mart of every scheme, under its own name. -#}
+{% macro join_schemes(rows) -%}
+    {%- for mart, _ in tier_schemes().values() %}
+    inner join {{ ref(mart) }} as {{ mart }}
+        on
+            {{ rows }}.customer_id = {{ mart }}.customer_id
+            and {{ rows }}.as_of_date = {{ mart }}.as_of_date
+    {%- endfor %}
+{%- endmacro %}
+
 {#- The row of a scheme's policy for a tier, on the day and for the kind of customer of `rows`. -#}
 {% macro is_policy_of(tier, rows, policy) -%}
     {{ rows }}.as_of_date = {{ policy }}.as_of_date

@@ -1,12 +1,13 @@
 -- Every metric has one tier to reach and one to keep, in every scheme by a metric and for both kinds of customer: tried at,
 -- just below and just above each bound, at zero, far below and far above. A tier to keep is never worse than the one reached.
+{%- set schemes = banded_schemes() %}
 with
 
 policy as (
     select *
     from {{ ref('int_tier_policy') }}
     where
-        scheme in ('value_tier', 'asset_tier', 'pyramid_tier', 'loyalty_class')
+        scheme in ('{{ schemes | join("', '") }}')
         {# By rule, not by the score. #}
         and tier != 'potential'
 ),
@@ -49,13 +50,10 @@ metrics as (
 ),
 
 schemes as (
-    select 'value_tier' as scheme
-    union all
-    select 'asset_tier' as scheme
-    union all
-    select 'pyramid_tier' as scheme
-    union all
-    select 'loyalty_class' as scheme
+    {%- for scheme in schemes %}
+        select '{{ scheme }}' as scheme
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 customer_kinds as (
