@@ -3,20 +3,19 @@
 **What it powers.** Every table of `marts` and all that reads it: dashboards, the report, the lists of the
 customer managers.
 
-**How urgent.** Until it succeeds readers see the last whole publication, so nothing is wrong, only old.
-Mend it within a working day; the lists are worked in the morning.
+**How urgent.** Until it succeeds readers see the last whole publication: nothing is wrong, only old. Mend it
+within a working day; the lists are worked in the morning, and an alert is sent when four hours are over.
 
 **What to do when it fails.** Read the last lines of the failed task. A gate names the test or expectation in
-`ops.test_results`, a refused delivery its reason in `ops.batches` and `ops.rejected_rows`. Mend the delivery
-or the rule, then clear the run: it starts again under a new run id. "No champion": run `churn_training`
-first. A past day: `airflow backfill create --dag-id customer_daily --from-date D --to-date D` (with
-`--max-active-runs 1`, so that days are published in their order).
+`ops.test_results`, a refused delivery its reason in `ops.rejected_rows`. Mend the delivery or the rule, clear
+the run: it starts again under a new run id. "No champion": run `churn_training` first. A past day: `airflow
+backfill create --dag-id customer_daily --from-date D --to-date D --max-active-runs 1` (in order of the days).
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, chain
 
 from keepwell_dags import commands
-from keepwell_dags.arguments import BUILD_TIMEOUT, COMMON
+from keepwell_dags.arguments import BUILD_TIMEOUT, COMMON, deadline_hours, done_within
 from keepwell_dags.operators import CommandLine
 
 with DAG(
@@ -26,6 +25,7 @@ with DAG(
     # night's extracts have landed. A bank whose night is another shifts the hour here, not the day.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     tags=["tier-1", "daily", "marts"],
+    deadline=done_within(deadline_hours(4)),
     **COMMON,
 ):
     # One dbt, whose start takes seconds: a failed test of a fact skips what stands on that fact.

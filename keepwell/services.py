@@ -36,11 +36,13 @@ class Services:
 
     def __enter__(self) -> "Services":
         self.log("").parent.mkdir(parents=True, exist_ok=True)
+        # The triggerer imports the callbacks of deadlines by name, and knows of no folder of DAGs.
+        environment = {**self.airflow.environment(), "PYTHONPATH": str(PROJECT / "dags")}
         for name, options in PROCESSES.items():
             with self.log(name).open("ab") as output:
                 # Groups of their own: Ctrl-C reaches this process, which then stops them in order.
                 self._processes[name] = subprocess.Popen(
-                    [AIRFLOW, name, *options], cwd=PROJECT, env=self.airflow.environment(),
+                    [AIRFLOW, name, *options], cwd=PROJECT, env=environment,
                     stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                 )  # fmt: skip
         return self

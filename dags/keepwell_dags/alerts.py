@@ -1,55 +1,117 @@
-"""What happens when a task has failed for good: the run is marked failed, somebody is told."""
+"""What is told when a task has failed for good, and when a day is late."""
 
-import json
+import asyncio
 import logging
 import os
 import subprocess
 import sys
-import urllib.request
-from http.client import HTTPException
+from datetime import datetime, timedelta
 from typing import Any
 
+from keepwell_dags.channels import LONGEST_ERROR, Alert, send
 from keepwell_dags.commands import PROJECT, given
 
 log = logging.getLogger(__name__)
 
+# Which section of docs/operations.md helps when a task has failed; any other task has `task`.
+KINDS = {
+    "ingest": "ingest",
+    "arrival_gate": "gate",
+    "facts_and_snapshot": "gate",
+    "lists": "gate",
+    "marts_gate": "gate",
+    "marts_and_scores_gate": "gate",
+    "panel": "gate",
+    "panel_gate": "gate",
+    "replay": "gate",
+    "score": "model",
+    "train": "model",
+    "monitor": "model",
+    "publish": "publish",
+}
+# The checks of `python -m warehouse watch` have a section each.
+CHECKS = (
+    "publication_age",
+    "delivery_age",
+    "delivery_volume",
+    "rejected_share",
+    "failed_runs",
+    "audit_gap",
+)
+DEADLINE = "deadline"
+
 
 def on_failure(context: Any) -> None:
-    """Say in one line what failed, mark the run failed, post to KEEPWELL_ALERT_WEBHOOK where it is set.
+    """Say in one line what failed, mark the run failed, tell those who are to know.
 
     Never raises: an alert that cannot be sent must not hide the failure itself.
     """
     instance, task = context["ti"], context["task"]
     environment = {**os.environ, **given(task.env)}
-    message = {
-        "dag": instance.dag_id,
-        "task": instance.task_id,
-        "as_of_date": environment.get("AS_OF", ""),
-        "run_id": environment.get("RUN_ID", ""),
-        "error": str(context.get("exception", "")),
-    }
-    log.error("Keepwell: %(dag)s failed at %(task)s for %(as_of_date)s (run %(run_id)s): %(error)s", message)
-    if message["run_id"]:
-        _mark_failed(message["run_id"], environment)
-    if webhook := environment.get("KEEPWELL_ALERT_WEBHOOK"):
-        _post(webhook, message)
+    error = str(context.get("exception", ""))[:LONGEST_ERROR]
+    alert = Alert(
+        kind=_kind(instance.task_id, error),
+        dag=instance.dag_id,
+        task=instance.task_id,
+        as_of_date=environment.get("AS_OF", ""),
+        run_id=environment.get("RUN_ID", ""),
+        error=error,
+    )
+    log.error(
+        "Keepwell: %s failed at %s for %s (run %s): %s",
+        alert.dag, alert.task, alert.as_of_date, alert.run_id, alert.error,
+    )  # fmt: skip
+    if alert.run_id:
+        _mark_failed(alert.run_id, environment)
+    send(alert, environment)
+
+
+async def on_missed_deadline(context: dict[str, Any]) -> None:
+    """Tell that a run has not ended in time; the triggerer calls it, so nothing may block here.
+
+    The days of a backfill wait in line for one another, which is no delay: they are not told.
+    """
+    run = context["dag_run"]
+    if run.get("run_type") == "backfill":
+        return
+    alert = Alert(
+        kind=DEADLINE,
+        dag=run["dag_id"],
+        task="",
+        as_of_date=(run.get("conf") or {}).get("as_of_date") or _last_day(run.get("data_interval_end")),
+        run_id="",
+        error=(
+            f"Airflow's run {run['dag_run_id']} is {run['state']} and was to be done"
+            f" by {context['deadline']['deadline_time']}"
+        ),
+    )
+    log.error("Keepwell: %s", alert.text)
+    await asyncio.to_thread(send, alert)
+
+
+def _kind(task_id: str, error: str) -> str:
+    if task_id == "watch":
+        # The last line of the watch names the checks, the most urgent one first.
+        return next((check.replace("_", "-") for check in CHECKS if f" {check}" in error), "task")
+    return KINDS.get(task_id, "task")
+
+
+def _last_day(interval_end: str | None) -> str:
+    """The day that a run of this interval describes, as `AS_OF` of commands.py has it."""
+    if not interval_end:
+        return ""
+    return (datetime.fromisoformat(interval_end) - timedelta(days=1)).date().isoformat()
 
 
 def _mark_failed(run_id: str, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "warehouse", "fail-run", "--run", run_id]
-    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env={**environment, "KEEPWELL_ROLE": "publisher"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         log.error("Keepwell: run %s could not be marked failed: %s", run_id, done.stderr.strip())
-
-
-def _post(webhook: str, message: dict[str, str]) -> None:
-    if not webhook.startswith(("https://", "http://")):
-        log.error("Keepwell: KEEPWELL_ALERT_WEBHOOK is no http address; no alert was sent")
-        return
-    try:
-        body = json.dumps(message).encode()
-        request = urllib.request.Request(webhook, data=body, headers={"Content-Type": "application/json"})
-        urllib.request.urlopen(request, timeout=10).close()
-    except (OSError, ValueError, HTTPException) as error:
-        # The address can carry a secret, and some of these errors quote it.
-        log.error("Keepwell: the alert could not be sent: %s", type(error).__name__)

@@ -1,11 +1,14 @@
 """What every DAG has in common."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Param
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from keepwell_dags.alerts import on_failure
+from keepwell_dags.alerts import on_failure, on_missed_deadline
 
 # The pause between tries is Airflow's [core] default_task_retry_delay: minutes in a bank, seconds in a demo.
 # A bootstrap of two years builds every snapshot in one task.
@@ -45,3 +48,32 @@ COMMON: dict[str, Any] = {
         ),
     },
 }  # fmt: skip
+
+
+def done_within(hours: float) -> DeadlineAlert:
+    """An alert when a run has not ended well this many hours after Airflow queued it: when it was due.
+
+    The triggerer sends it, so that it needs no free worker. A run that is mended in time takes it back.
+    """
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=hours),
+        callback=AsyncCallback(on_missed_deadline),
+        name=f"done within {hours:g} hours",
+    )
+
+
+def deadline_hours(default: float) -> float:
+    """KEEPWELL_DEADLINE_HOURS of the DAG processor, which writes the deadline into what it has parsed.
+
+    The only value that parsing reads from the environment: Airflow's own way, a Variable, keeps a run from
+    being created where nobody has set it. Raises ValueError, which Airflow's pages show as an import error.
+    """
+    text = os.environ.get("KEEPWELL_DEADLINE_HOURS") or str(default)
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours <= 168:
+        raise ValueError(f"KEEPWELL_DEADLINE_HOURS is {text!r}: write hours, such as {default:g}, up to 168")
+    return hours

@@ -144,6 +144,11 @@ def publish() -> str:
     return _python('warehouse publish --run "$RUN_ID"')
 
 
+def watch() -> str:
+    """The checks of health; exit code 1 when one begins to alert, and once a day while it goes on."""
+    return _python("warehouse watch --only-new")
+
+
 def retain() -> str:
     """Drop run schemas that the retention rule lets go."""
     return _python("warehouse retain")

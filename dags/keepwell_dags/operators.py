@@ -1,14 +1,28 @@
 """The operators: one of the project's command lines as a task, and the start of another DAG."""
 
+from functools import cached_property
 from typing import Any
 
+from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from keepwell_dags.commands import ENVIRONMENT, PARAMS, PROJECT, given
 
 BAD_INPUT = 2
+
+
+class LastLine(SubprocessHook):
+    """Keeps the last line that the command wrote: where it failed, the project's programs say why in it."""
+
+    last_line = ""
+
+    def run_command(self, *arguments: Any, **options: Any) -> Any:
+        """Run it, as the hook does."""
+        result = super().run_command(*arguments, **options)
+        self.last_line = str(result.output)
+        return result
 
 
 class CommandLine(BashOperator):
@@ -26,6 +40,11 @@ class CommandLine(BashOperator):
         super().__init__(env=dict(ENVIRONMENT), append_env=True, **arguments)
         self.final = {BAD_INPUT, *final}
 
+    @cached_property
+    def subprocess_hook(self) -> LastLine:
+        """What runs the command."""
+        return LastLine()
+
     def execute(self, context: Any) -> Any:
         """Run it; the last line of its output, for tasks that push one.
 
@@ -34,11 +53,14 @@ class CommandLine(BashOperator):
         self.env = given(self.env)
         try:
             return super().execute(context)
+        except AirflowSkipException:
+            raise
         except AirflowException as error:
             process = self.subprocess_hook.sub_process
+            reason = f"{error} {self.subprocess_hook.last_line}".strip()
             if process is not None and process.returncode in self.final:
-                raise AirflowFailException(str(error)) from error
-            raise
+                raise AirflowFailException(reason) from error
+            raise AirflowException(reason) from error
 
 
 class StartDag(TriggerDagRunOperator):

@@ -39,6 +39,16 @@ def test_a_verdict_fails_at_once_and_a_mishap_is_tried_again(
     assert type(raised.value).__name__ == error
 
 
+def test_a_failure_is_told_with_the_last_line_of_the_command(tmp_path: Path) -> None:
+    from keepwell_dags.operators import CommandLine
+
+    task = CommandLine(
+        task_id="task", bash_command="echo no; echo refused: why >&2; exit 1", cwd=str(tmp_path)
+    )
+    with pytest.raises(Exception, match=r"exit code 1\. refused: why"):
+        task.execute({})
+
+
 def test_an_empty_parameter_leaves_the_workers_own_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -91,15 +101,14 @@ def test_a_failure_is_logged_and_posted(
 
     with caplog.at_level(logging.ERROR):
         on_failure(failure())
-    assert webhook == [
-        {
-            "dag": "customer_daily",
-            "task": "facts",
-            "as_of_date": "2026-10-31",
-            "run_id": "",
-            "error": "exit code 1",
-        }
-    ]
+    assert len(webhook) == 1
+    assert {name: webhook[0][name] for name in ("dag", "task", "as_of_date", "run_id", "error")} == {
+        "dag": "customer_daily",
+        "task": "facts",
+        "as_of_date": "2026-10-31",
+        "run_id": "",
+        "error": "exit code 1",
+    }
     assert "customer_daily failed at facts for 2026-10-31" in caplog.text
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
-DAG_IDS = {"customer_daily", "churn_training", "churn_monitoring", "customer_bootstrap"}
+WORKFLOWS = {"customer_daily", "churn_training", "churn_monitoring", "customer_bootstrap"}
+DAG_IDS = {*WORKFLOWS, "platform_watch"}
 HEAVY = (
     "pandas",
     "numpy",
@@ -29,6 +30,7 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         # Importing airflow writes into its home.
         patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        patch.delenv("KEEPWELL_DEADLINE_HOURS", raising=False)
         from airflow.dag_processing.dagbag import DagBag
 
         assert DAGS.is_absolute()
@@ -63,7 +65,7 @@ def test_every_dag_is_tagged_bounded_and_never_catches_up(dags: dict[str, Any]) 
 
 def test_every_task_is_owned_retried_bounded_and_alarmed(dags: dict[str, Any]) -> None:
     for dag_id, dag in dags.items():
-        assert len(dag.tasks) >= 4, dag_id
+        assert len(dag.tasks) >= (4 if dag_id in WORKFLOWS else 1), dag_id
         for task in dag.tasks:
             assert task.owner not in ("", "airflow"), task
             assert task.retries >= 1, task
@@ -112,6 +114,23 @@ def test_only_monitoring_asks_for_a_training(dags: dict[str, Any]) -> None:
     assert asking.upstream_task_ids == {"monitor"}
     # Any other rule would train where nobody asked.
     assert asking.trigger_rule == "all_success"
+
+
+def test_what_is_scheduled_has_a_deadline_but_the_watch(dags: dict[str, Any]) -> None:
+    hours = {
+        dag_id: [alert.interval.total_seconds() / 3600 for alert in dag.deadline]
+        for dag_id, dag in dags.items()
+        if dag.deadline
+    }
+    assert hours == {"customer_daily": [4.0], "churn_monitoring": [24.0]}
+
+
+def test_the_watch_waits_for_no_other_dag(dags: dict[str, Any]) -> None:
+    watch = dags["platform_watch"].get_task("watch")
+    others = [task for dag_id in WORKFLOWS for task in dags[dag_id].tasks]
+    assert watch.priority_weight > sum(task.priority_weight for task in others)
+    assert {watch.weight_rule.__class__.__name__} != {others[0].weight_rule.__class__.__name__}
+    assert dags["platform_watch"].schedule is not None
 
 
 def test_nothing_is_read_from_the_environment_while_parsing() -> None:
