@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
+
 from warehouse.errors import WarehouseError
-from warehouse.settings import Settings
+from warehouse.passwords import read_password
+from warehouse.settings import OWNER, ROLES, Settings, role_name
 
 
 def postgres_url(settings: Settings) -> str:
-    """The libpq URL of the bank's PostgreSQL database; starts the embedded server when no URL is set."""
+    """The libpq URL of the bank's PostgreSQL database; starts the embedded server when no URL is set.
+
+    With a folder of passwords, the URL of the role. Raises WarehouseError when the role, its file or the URL
+    cannot be used; no message holds the password.
+    """
+    if settings.password_dir is not None:
+        return _role_url(settings)
     if settings.url:
         return settings.url
     from warehouse import embedded
 
     return embedded.up(settings.postgres_dir, settings.database)
+
+
+def _role_url(settings: Settings) -> str:
+    known = ", ".join((*ROLES, OWNER))
+    if settings.role is None:
+        raise WarehouseError(
+            "KEEPWELL_PASSWORD_DIR is set and KEEPWELL_ROLE is not: say as whom, KEEPWELL_ROLE= one of "
+            f"{known}; or unset KEEPWELL_PASSWORD_DIR to connect as KEEPWELL_WAREHOUSE_URL says"
+        )
+    if settings.role not in (*ROLES, OWNER):
+        raise WarehouseError(f"KEEPWELL_ROLE is {settings.role!r}: use one of {known}")
+    if not settings.url:
+        raise WarehouseError(
+            "KEEPWELL_PASSWORD_DIR is set and KEEPWELL_WAREHOUSE_URL is not, and the embedded server has one "
+            "user: set KEEPWELL_WAREHOUSE_URL=postgresql://host:5432/database"
+        )
+    assert settings.password_dir is not None
+    try:
+        address = urlsplit(settings.url)
+        named = "@" in address.netloc or {"user", "password"} & set(parse_qs(address.query))
+    except ValueError:
+        raise WarehouseError(
+            "KEEPWELL_WAREHOUSE_URL cannot be read: write postgresql://host:5432/database"
+        ) from None
+    if named:
+        raise WarehouseError(
+            "KEEPWELL_PASSWORD_DIR is set and KEEPWELL_WAREHOUSE_URL names a user, which is that of "
+            "KEEPWELL_ROLE: write postgresql://host:5432/database"
+        )
+    user = role_name(settings.role)
+    password = read_password(settings.password_dir / user)
+    return urlunsplit(address._replace(netloc=f"{user}:{quote(password, safe='')}@{address.netloc}"))
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:

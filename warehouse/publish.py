@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from warehouse import audit
 from warehouse.door import Warehouse
 from warehouse.errors import GateError, WarehouseError
 from warehouse.names import quoted
 from warehouse.runs import Run, read_run, utc_now
+from warehouse.settings import actor
 from warehouse.spells import SPELLS_VIEW, TIERS, spells_sql
 
 SCORES = "fct_churn_scores"
@@ -111,6 +113,7 @@ def publish(wh: Warehouse, run_id: str) -> Publication:
         if shown_runs(wh)[:1] == [run_id]:
             views |= _mart_views(wh, run_id)
         wh.replace_views(views)
+        audit.record(wh, "publish", run_id, str(publication))
     return publication
 
 
@@ -143,6 +146,7 @@ def rollback(wh: Warehouse) -> tuple[Publication, Publication]:
         )
         wh.execute("update ops.runs set status = 'withdrawn' where run_id = $1", [newest])
         wh.replace_views(_mart_views(wh, previous))
+        audit.record(wh, "rollback", newest, f"marts.* show {previous}")
     return withdrawn, now_shown
 
 
@@ -322,9 +326,9 @@ def _register(wh: Warehouse, run: Run, rows: Mapping[str, int]) -> Publication:
         """
         insert into ops.publications (
             publication_no, run_id, kind, as_of_date, scores_status, model_version, rows_published,
-            published_at, note
+            published_at, note, published_by
         )
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         [
             publication.publication_no,
@@ -336,6 +340,7 @@ def _register(wh: Warehouse, run: Run, rows: Mapping[str, int]) -> Publication:
             publication.rows_published,
             utc_now(),
             run.note,
+            actor(),
         ],
     )
     wh.execute("update ops.runs set status = 'published' where run_id = $1", [run.run_id])

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
+from warehouse import audit
 from warehouse.door import Warehouse
 from warehouse.publish import ARCHIVED_MARTS, shown_runs
 from warehouse.runs import is_month_end
@@ -42,6 +43,12 @@ def retain(wh: Warehouse, *, kept_runs: int = KEPT_RUNS, kept_days: int = KEPT_D
                 if wh.exists(f"archive.{mart}"):
                     wh.execute(f"delete from archive.{mart} where as_of_date in ({listed})")
             wh.execute(f"delete from ops.archived_days where as_of_date in ({listed})")
+        audit.record(
+            wh,
+            "retain",
+            f"last {kept_runs} runs, {kept_days} days",
+            f"dropped {len(run_ids)} run schemas and {len(dates)} archived days",
+        )
     return Dropped(run_ids=run_ids, dates=dates)
 
 

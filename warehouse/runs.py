@@ -7,6 +7,8 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
+from warehouse import audit
+from warehouse.clock import utc_now as utc_now
 from warehouse.door import Warehouse
 from warehouse.errors import NothingToDoError, WarehouseError
 
@@ -81,6 +83,7 @@ def fail_run(wh: Warehouse, run_id: str) -> None:
         if run.status not in ("started", "failed"):
             raise WarehouseError(f"run {run_id} is {run.status}: only a started run can fail")
         wh.execute("update ops.runs set status = 'failed' where run_id = $1", [run_id])
+        audit.record(wh, "fail-run", run_id)
 
 
 def forget_run(wh: Warehouse, run_id: str) -> None:
@@ -93,11 +96,6 @@ def forget_run(wh: Warehouse, run_id: str) -> None:
 def is_month_end(date: dt.date) -> bool:
     """Is this the last day of its month?"""
     return date.day == calendar.monthrange(date.year, date.month)[1]
-
-
-def utc_now() -> dt.datetime:
-    """The clock, for the columns that record when something was done, never for data."""
-    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
 def _find(wh: Warehouse, column: str, value: str) -> Run | None:

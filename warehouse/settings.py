@@ -1,7 +1,8 @@
-"""Where a bank's warehouse lies: the only reader of KEEPWELL_* variables."""
+"""Where a bank's warehouse lies, and who asks: the only reader of KEEPWELL_* variables."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 from collections.abc import Mapping
@@ -12,16 +13,41 @@ from warehouse.errors import WarehouseError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 TARGETS = ("postgres", "duckdb")
+# What each may do stands in warehouse/roles.py. The owner is who made the schemas.
+OWNER = "owner"
+ROLES = ("loader", "transformer", "scorer", "publisher", "bi_reader", "crm_reader", "auditor")
+
+
+def role_name(role: str) -> str:
+    """The user of the database server that a role is."""
+    return f"keepwell_{role}"
+
+
+def actor(environment: Mapping[str, str] | None = None) -> str:
+    """Who asks, for the audit log: KEEPWELL_ACTOR, else the user of the operating system."""
+    variables = os.environ if environment is None else environment
+    if named := variables.get("KEEPWELL_ACTOR"):
+        return named
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run under a number that no user has.
+        return f"uid {os.getuid()}"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One bank's warehouse. `url` may hold a password and is therefore left out of the repr."""
+    """One bank's warehouse. `url` may hold a password and is therefore left out of the repr.
+
+    With a `password_dir` the user is the `role`, and `url` names none; without one `role` means nothing.
+    """
 
     home: Path
     source: str = "demo"
     target: str = "postgres"
     url: str | None = field(default=None, repr=False)
+    role: str | None = None
+    password_dir: Path | None = None
 
     def __post_init__(self) -> None:
         # The source names a database and folders, so it has to be a plain word on every engine.
@@ -45,7 +71,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read KEEPWELL_HOME, _SOURCE, _TARGET and _WAREHOUSE_URL; empty counts as unset.
+        """Read KEEPWELL_HOME, _SOURCE, _TARGET, _WAREHOUSE_URL, _ROLE and _PASSWORD_DIR; empty is unset.
 
         Raises WarehouseError when a value cannot be used.
         """
@@ -55,6 +81,10 @@ class Settings:
             source=variables.get("KEEPWELL_SOURCE") or "demo",
             target=variables.get("KEEPWELL_TARGET") or "postgres",
             url=variables.get("KEEPWELL_WAREHOUSE_URL") or None,
+            role=variables.get("KEEPWELL_ROLE") or None,
+            password_dir=Path(folder).expanduser()
+            if (folder := variables.get("KEEPWELL_PASSWORD_DIR"))
+            else None,
         )
 
     def environment(self) -> dict[str, str]:
@@ -64,6 +94,8 @@ class Settings:
             "KEEPWELL_SOURCE": self.source,
             "KEEPWELL_TARGET": self.target,
             "KEEPWELL_WAREHOUSE_URL": self.url or "",
+            "KEEPWELL_ROLE": self.role or "",
+            "KEEPWELL_PASSWORD_DIR": str(self.password_dir or ""),
         }
 
     @property
