@@ -27,7 +27,7 @@ from warehouse.runs import utc_now
 
 # A single bad row of a small file is no reason to refuse a batch.
 MIN_REJECTED_ROWS = 3
-ARRIVING_KEYS = "ops.arriving_keys"
+ARRIVING_KEYS = "raw.arriving_keys"
 INDEX_MEMORY = "512MB"
 
 
