@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from policy.codes import SCHEMES
+
 AS_OF = "2026-10-31"
 # A bootstrap builds the month-ends before its day.
 DAY_AFTER = "2026-11-01"
@@ -24,10 +26,6 @@ MARTS = {
     "fct_tier_crosswalk": "scheme, tier, other_scheme, other_tier",
     "fct_tier_summary": "scheme, customer_kind, tier",
 }
-SCHEMES = (
-    "value_tier", "asset_tier", "pyramid_tier", "savings_grade", "risk_appetite", "lifecycle_stage",
-    "loyalty_class", "rfm_segment",
-)  # fmt: skip
 # What LAST is compared with: the snapshot a period back, and the one another period back.
 PERIODS = {"month": ("2026-09-30", "2026-08-31"), "quarter": ("2026-07-31", "2026-04-30")}
 Rows = list[dict[str, str]]

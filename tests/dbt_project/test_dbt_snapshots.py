@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from policy.codes import MARTS as TIER_MARTS
 from warehouse import open_warehouse
 
 AS_OF = "2026-10-31"
@@ -23,13 +24,7 @@ MARTS = {
     "fct_customer_profit": "customer_id",
     "fct_value_concentration": "basis, customer_kind",
     "fct_value_lorenz": "basis, customer_kind, point_no",
-    "fct_customer_value_tiers": "customer_id",
-    "fct_customer_pyramid_tiers": "customer_id",
-    "fct_customer_savings_grades": "customer_id",
-    "fct_customer_risk_appetites": "customer_id",
-    "fct_customer_lifecycle_stages": "customer_id",
-    "fct_customer_loyalty_classes": "customer_id",
-    "fct_customer_rfm": "customer_id",
+    **{mart: "customer_id" for mart, _ in TIER_MARTS.values()},
     "fct_customer_risk_index": "customer_id",
     "fct_customer_features": "customer_id",
     "fct_kpis": "kpi_code, dimension, member",

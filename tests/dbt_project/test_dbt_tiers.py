@@ -10,22 +10,13 @@ from typing import Any
 
 import pytest
 
+from policy import codes
 from policy.check import check
 
 ROOT = Path(__file__).resolve().parents[2]
 AS_OF = "2026-10-31"
 FIRST, BEFORE_LAST, LAST = date(2026, 2, 28), date(2026, 8, 31), date(2026, 9, 30)
-MARTS = (
-    "fct_customer_value_tiers",
-    "fct_customer_asset_tiers",
-    "fct_customer_pyramid_tiers",
-    "fct_customer_savings_grades",
-    "fct_customer_risk_appetites",
-    "fct_customer_lifecycle_stages",
-    "fct_customer_loyalty_classes",
-    "fct_customer_rfm",
-    "fct_customer_tiers",
-)
+MARTS = (*(mart for mart, _ in codes.MARTS.values()), "fct_customer_tiers")
 
 
 def rows_of(bank: Any, mart: str, schema: str, where: str = "true") -> list[dict[str, str]]:
