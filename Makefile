@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser superset bank benchmark run test lint format policy-check policy-diff rfm-cuts risk-reference sql status rollback down airflow lock clean
+.PHONY: help setup browser superset bank benchmark run test lint format policy-check policy-diff rfm-cuts risk-reference sql status rollback down airflow lock lock-images secrets compose-up compose-down compose-test audit clean
 MAKEFLAGS += --no-print-directory
 
 ifneq ($(wildcard .env),)
@@ -105,6 +105,33 @@ airflow: setup  ## Airflow's pages and scheduler on localhost; Ctrl-C stops them
 lock: setup  ## resolve requirements.in into requirements.lock
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		requirements.in -o requirements.lock
+
+# The images' locks follow the project's: an Airflow image of other versions than those tested would prove nothing.
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock-images: setup  ## resolve docker/*/requirements.in into the locks of the images
+	@sed '/^# tests and linters/,$$d' requirements.in | $(COMPILE) --constraint requirements.lock \
+		- docker/airflow/requirements.in -o docker/airflow/requirements.lock
+	@$(COMPILE) docker/mlflow/requirements.in -o docker/mlflow/requirements.lock
+	@$(COMPILE) docker/superset/requirements.in -o docker/superset/requirements.lock
+	@echo "uv==$(UV_VERSION)" | $(COMPILE) --no-annotate - -o docker/uv.lock
+
+secrets:  ## random passwords and keys in ./secrets, those that are missing; for docker compose
+	@python3 docker/make_secrets.py "$(or $(KEEPWELL_SECRETS),secrets)"
+
+compose-up: secrets  ## the whole stack in containers, up to the first published marts (docs/operations.md)
+	@docker compose up --detach --build
+	@docker compose logs --no-log-prefix --follow first-run
+	@exit $$(docker compose wait first-run)
+
+compose-down:  ## stop the stack; its volumes stay
+	@docker compose --profile celery down
+
+compose-test: setup browser  ## the stack from secrets to marts, dashboards and restarts, beside any stack in use; half an hour
+	@$(PY) -m pytest tests/compose/stack.py --numprocesses 0 -s
+
+audit: setup  ## known vulnerabilities in what the locks name
+	@for lock in requirements.lock docker/*/requirements.lock; do echo "$$lock" >&2; \
+		$(UV) tool run --quiet pip-audit --require-hashes --disable-pip --requirement "$$lock"; done
 
 clean:  ## remove the environment and caches; data in KEEPWELL_HOME stays
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dbt_project/target dbt_project/logs

@@ -1,4 +1,4 @@
-"""`python -m keepwell run` and `python -m keepwell airflow`: what `make run` and `make airflow` call."""
+"""`python -m keepwell run`, `airflow` and `first-run`: what `make run`, `make airflow` and compose call."""
 
 import argparse
 import os
@@ -8,7 +8,9 @@ import time
 
 from rich.console import Console
 
+from keepwell.airflow_api import ApiError
 from keepwell.airflow_home import AirflowHome, AirflowHomeError
+from keepwell.first_run import FirstRunError, Wanted, first_run
 from keepwell.pipeline import Pipeline, PipelineError
 from keepwell.request import DEMO_AS_OF, BadRequestError, Request
 from keepwell.services import ServiceError, Services, is_free
@@ -24,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (BadRequestError, WarehouseError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (PipelineError, ServiceError, AirflowHomeError) as error:
+    except (PipelineError, ServiceError, AirflowHomeError, FirstRunError, ApiError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -51,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=int, default=8080, help="the port of the pages (default: %(default)s)"
     )
     airflow.set_defaults(command=_airflow)
+
+    first = commands.add_parser(
+        "first-run",
+        help="an empty warehouse to published marts, in the Airflow of KEEPWELL_AIRFLOW_URL",
+    )
+    first.set_defaults(command=lambda *_: first_run(Wanted.from_environment(os.environ)))
     return parser
 
 

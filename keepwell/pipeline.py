@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TextIO
 
@@ -16,15 +16,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from keepwell.airflow_home import AIRFLOW, PROJECT, AirflowHome
 from keepwell.dag_log import DagLog, TaskOutcome
+from keepwell.due import due_dags, is_history_built
 from keepwell.processes import stopped_with_us
 from keepwell.request import DEMO_CUSTOMERS, DEMO_DIRT, Request
 from warehouse import open_warehouse
-
-# Bootstrap, training and monitoring have nothing to do when the last finished month is built, trained on and
-# monitored already.
-_IS_BUILT = "select count(*) as n from ops.standing_snapshots where as_of_date = $1"
-_IS_TRAINED = "select count(*) as n from ops.training_runs where as_of_date between $1 and $2"
-_IS_MONITORED = "select count(*) as n from ops.model_monitoring where as_of_date between $1 and $2"
 
 _FOLLOWING = {"churn_training": "the churn model", "customer_daily": "the day itself, with scores"}
 
@@ -82,21 +77,10 @@ class Pipeline:
 
     def _due(self) -> list[str]:
         """The DAGs that have something to do."""
-        day = self.request.as_of
-        is_built = self._is_history_built()
-        is_trained = self._holds(_IS_TRAINED, last_month_end(day), day)
-        is_monitored = self._holds(_IS_MONITORED, last_month_end(day), day)
-        due = {
-            "customer_bootstrap": not is_built,
-            # Here it is not asked for: without a champion there would be no scores to show.
-            "churn_training": not is_trained,
-            "customer_daily": True,
-            "churn_monitoring": not is_monitored,
-        }
-        return [dag_id for dag_id, is_due in due.items() if is_due]
+        return due_dags(self._holds, self.request.as_of, is_built=self._is_history_built())
 
     def _is_history_built(self) -> bool:
-        return self._holds(_IS_BUILT, last_month_end(self.request.as_of - timedelta(days=1)))
+        return is_history_built(self._holds, self.request.as_of)
 
     def _holds(self, query: str, *days: date) -> bool:
         with open_warehouse(self.request.settings) as warehouse:
@@ -174,12 +158,6 @@ class Pipeline:
         taken = (path.stem.rpartition("_")[2] for path in folder.glob(f"{dag_id}_*.log"))
         number = 1 + max((int(text) for text in taken if text.isdigit()), default=0)
         return folder / f"{dag_id}_{number}.log"
-
-
-def last_month_end(day: date) -> date:
-    """The last day of the last month that is over at the end of `day`."""
-    tomorrow = day + timedelta(days=1)
-    return tomorrow.replace(day=1) - timedelta(days=1)
 
 
 def _progress(console: Console) -> Progress:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keepwell.pipeline import last_month_end
+from keepwell.due import last_month_end
 from keepwell.request import BadRequestError, Request
 from warehouse import Settings
 

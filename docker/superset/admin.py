@@ -1,0 +1,33 @@
+"""Make Superset's administrator, or give him the password of the secret file again: so it is rotated."""
+
+import sys
+from pathlib import Path
+
+from superset.app import create_app
+
+SECRET = Path("/run/secrets/superset_admin")
+NAME, ROLE = "admin", "Admin"
+
+
+def main() -> int:
+    """Exit code 1 when the user could not be made; the password stands on no command line."""
+    password = SECRET.read_text(encoding="utf-8").strip()
+    if not password:
+        print(f"{SECRET} is empty: remove the file and run `make secrets`", file=sys.stderr)
+        return 1
+    with create_app().app_context():
+        from superset import security_manager as security
+
+        security.sync_role_definitions()
+        user = security.find_user(username=NAME)
+        if user is None:
+            role = security.find_role(ROLE)
+            done = bool(security.add_user(NAME, NAME, NAME, f"{NAME}@localhost", role, password))
+        else:
+            done = security.reset_password(user.id, password) is not False
+    print(f"Superset's user {NAME} {'is set' if done else 'could not be set'}")
+    return 0 if done else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
