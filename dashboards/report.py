@@ -31,8 +31,11 @@ TILES = (
 )
 
 
-def render(published: Published, say: Language) -> str:
-    """The page. The same publication gives the same bytes: nothing in it reads a clock."""
+def render(published: Published, say: Language, *, history: str | None = None) -> str:
+    """The page; `history`: the address of the page of runs, to link to.
+
+    The same publication gives the same bytes: nothing in it reads a clock.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -49,6 +52,7 @@ def render(published: Published, say: Language) -> str:
     )
     return environment.get_template("report.html").render(
         published=published,
+        history=history,
         tiering=published.tiering,
         bank=say.named("bank", published.source["source"]),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
