@@ -1,4 +1,4 @@
-"""python -m dashboards: the HTML report, and the closing table of a run."""
+"""python -m dashboards: the HTML report, the page of runs, and the closing table of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from dashboards.language import LANGUAGES, Language
 from dashboards.published import NothingPublished, Published, read, read_history
 from dashboards.tiering import UnknownCustomer
-from warehouse import Settings, WarehouseError, open_warehouse
+from warehouse import Settings, Warehouse, WarehouseError, open_warehouse
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment()
         with open_warehouse(settings, read_only=True) as wh:
+            if arguments.command == "history":
+                return _write(arguments.out, _history_page(wh, arguments.out, say))
             published = read_history(wh) if arguments.history else read(wh, arguments.customer)
     except NothingPublished:
         print(
@@ -48,13 +50,28 @@ def main(argv: list[str] | None = None) -> int:
 
         show(published, Console(), say)
         return 0
-    return _write(arguments.out, published, say)
+    return _write(arguments.out, _report_page(published, arguments.out, say))
 
 
-def _write(out: Path, published: Published, say: Language) -> int:
+def _report_page(published: Published, out: Path, say: Language) -> str:
     from dashboards.report import render
 
-    page = render(published, say)
+    return render(published, say, history=_beside(out, "history.html"))
+
+
+def _history_page(wh: Warehouse, out: Path, say: Language) -> str:
+    from dashboards.history import read_runs_and_publications
+    from dashboards.history_page import render
+
+    return render(read_runs_and_publications(wh), say, report=_beside(out, "report.html"))
+
+
+def _beside(out: Path, name: str) -> str | None:
+    """The address of another page in the folder of `out`; None where there is none to link to."""
+    return name if out.with_name(name).exists() else None
+
+
+def _write(out: Path, page: str) -> int:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         # A reader who has the old report open never meets half of the new one.
@@ -83,6 +100,10 @@ def _parser() -> argparse.ArgumentParser:
         help="whose tiers and score to show (default: the tiers of an open customer whose tiers moved in "
         "many schemes, the score of whom the bank stands to lose most by)",
     )
+    history = commands.add_parser(
+        "history", help="write the page of runs and publications, from ops.*; prints its path"
+    )
+    history.add_argument("--out", required=True, type=Path, metavar="FILE", help="the HTML file to write")
     summary = commands.add_parser(
         "summary",
         help="print tiers, segments, churn, lift, expected loss, alerts, rejected rows and the publication",
@@ -92,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="of the newest month-end that the bootstrap built",
     )
-    for command in (report, summary):
+    for command in (report, history, summary):
         command.add_argument(
             "--lang", help=f"{' or '.join(LANGUAGES)} (default: REPORT_LANG, else {LANGUAGES[0]})"
         )
