@@ -1,6 +1,10 @@
 """MLflow holds each training once, and never stands in its way."""
 
+import json
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import pytest
 
@@ -68,3 +72,81 @@ def test_a_store_that_cannot_be_written_is_a_warning(with_mlflow, tmp_path, vers
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("ml.churn train: warning: not logged to MLflow in ")
+
+
+class TrackingServer(BaseHTTPRequestHandler):
+    """As much of a tracking server as a training asks for; keeps what it was sent."""
+
+    asked: ClassVar[list[tuple[str, str, Any]]] = []
+
+    def _answer(self, body: dict[str, Any], status: int = 200) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _ask(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = self.path.partition("?")[0].partition("/api/2.0/")[2]
+        is_json = "json" in (self.headers.get("Content-Type") or "") and path.startswith("mlflow/")
+        self.asked.append((self.command, path, json.loads(sent) if is_json and sent else sent))
+        run = {"run_id": "r1", "experiment_id": "7", "status": "RUNNING", "start_time": 1,
+               "artifact_uri": "mlflow-artifacts:/7/r1/artifacts"}  # fmt: skip
+        answers: dict[str, dict[str, Any]] = {
+            "mlflow/experiments/create": {"experiment_id": "7"},
+            "mlflow/runs/search": {},
+            "mlflow/runs/create": {"run": {"info": run, "data": {}}},
+            "mlflow/runs/get": {"run": {"info": run, "data": {}}},
+        }
+        if path == "mlflow/experiments/get-by-name":
+            self._answer({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "none"}, 404)
+        else:
+            self._answer(answers.get(path, {}))
+
+    do_GET = do_POST = do_PUT = _ask  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Not to the terminal."""
+
+
+@pytest.fixture
+def server(monkeypatch):
+    TrackingServer.asked = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), TrackingServer) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        monkeypatch.setenv("KEEPWELL_MLFLOW_URL", f"http://127.0.0.1:{listening.server_port}")
+        yield TrackingServer
+        listening.shutdown()
+
+
+def test_with_a_tracking_server_a_training_is_posted_there(
+    with_mlflow, tmp_path, version_folder, server, capsys
+):
+    tracking.log_training(tmp_path / "mlflow", version_folder, "run_20261031_01", "promoted", METADATA)
+    assert capsys.readouterr() == ("", "")
+    assert not (tmp_path / "mlflow").exists()
+    sent = {path: body for _, path, body in server.asked}
+    # Where artifacts lie is the server's to say.
+    assert sent["mlflow/experiments/create"] == {"name": "churn"}
+    batch = sent["mlflow/runs/log-batch"]
+    assert {metric["key"]: metric["value"] for metric in batch["metrics"]}["test.auc"] == 0.8
+    assert {"key": "run_id", "value": "run_20261031_01"} in batch["tags"]
+    assert {"key": "candidate", "value": "logistic"} in batch["params"]
+    stored = {path.rpartition("/")[2]: body for verb, path, body in server.asked if verb == "PUT"}
+    assert stored["card.html"] == b"<p>card</p>"
+    assert set(stored) == {"card.html", "metadata.json"}
+    assert sent["mlflow/runs/update"]["status"] == "FINISHED"
+
+
+def test_a_server_that_is_away_is_a_warning_without_its_address(
+    with_mlflow, tmp_path, version_folder, monkeypatch, capsys
+):
+    monkeypatch.setenv("KEEPWELL_MLFLOW_URL", "http://name:word@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    tracking.log_training(tmp_path / "mlflow", version_folder, "run_20261031_01", "promoted", METADATA)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ml.churn train: warning: not logged to MLflow at KEEPWELL_MLFLOW_URL: ")
+    assert "word" not in err
