@@ -24,7 +24,7 @@ from ml.churn.evaluate import RISK_INDEX, calibration_line, risk_index_baseline,
 from ml.churn.explain import Explainer
 from ml.churn.frame import feature_frame
 from ml.churn.money import empc
-from ml.churn.params import Feature, load_params
+from ml.churn.params import load_params
 from ml.churn.registry import EVALUATION, Registry
 from ml.churn.score import largest
 from simulator.truth import bayes_optimal_auc
@@ -126,7 +126,7 @@ def _compare(bank: Bank, customers: int, seed: int, truth: Path) -> AgainstTruth
     if champion is None:
         raise StepError("the training promoted no model; see ops.training_runs of the warehouse (--keep)")
     metadata = registry.metadata(champion.model_version)
-    features = [Feature(**entry) for entry in metadata["features"]]
+    features = registry.features(champion.model_version)
     with open_warehouse(bank.settings, read_only=True) as warehouse:
         found = warehouse.query("select max(run_id) as run_id from ops.training_runs")
         run_id = found["run_id"][0].as_py()

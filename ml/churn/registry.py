@@ -23,7 +23,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from ml.churn.errors import InputError
 from ml.churn.nodes import are_sound
-from ml.churn.params import PromotionRule
+from ml.churn.params import Feature, PromotionRule
 
 MODEL, EVALUATION = "model.skops", "evaluation.skops"
 # What the model was fitted on, as frozen bins (ml/churn/monitor/reference.py).
@@ -135,6 +135,10 @@ class Registry:
                 f"model {version} has no readable metadata.json in the registry; {_RETRAIN}"
             ) from error
         return content
+
+    def features(self, version: str) -> list[Feature]:
+        """The features that a version was trained on, in its order; InputError as `metadata`."""
+        return [Feature(**entry) for entry in self.metadata(version)["features"]]
 
     def reference(self, version: str) -> dict[str, Any] | None:
         """What the model was fitted on, as reference() gave it; None for a model stored without. InputError

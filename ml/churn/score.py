@@ -81,7 +81,7 @@ def _score(
     wh: Warehouse, run: Run, registry: Registry, model_version: str, params: Params, progress: Progress
 ) -> int:
     source = _source(run)
-    features = [Feature(**entry) for entry in registry.metadata(model_version)["features"]]
+    features = registry.features(model_version)
     check_columns(
         list(wh.column_types(source)),
         needed=[*KEYS, "is_eligible", *(feature.name for feature in features)],

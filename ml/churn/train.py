@@ -21,7 +21,7 @@ from ml.churn.explain import Explainer
 from ml.churn.fit import final_fold, snapshots, train
 from ml.churn.frame import KEYS, check_columns, fingerprint, panel_frame
 from ml.churn.monitor.reference import reference
-from ml.churn.params import Feature, Params
+from ml.churn.params import Params
 from ml.churn.pipeline import check_candidates, probabilities
 from ml.churn.registry import EVALUATION, MODEL, REFERENCE, Promotion, Registry, beats
 from ml.churn.runs import Run, get_run
@@ -186,8 +186,7 @@ def promote_if_better(
             is_better, reason = beats(challenger, standing, params.promotion)
     if not is_better:
         return Outcome(model_version, "below_baseline" if champion is None else "kept_champion", reason)
-    features = [Feature(**entry) for entry in metadata["features"]]
-    Explainer(registry.load(model_version), features, params.excluded, model_version)
+    Explainer(registry.load(model_version), registry.features(model_version), params.excluded, model_version)
     registry.promote(Promotion(model_version, first_date, reason))
     return Outcome(model_version, "promoted", reason)
 

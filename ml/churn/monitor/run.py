@@ -10,7 +10,7 @@ from rich.progress import Progress
 from ml.churn.errors import InputError
 from ml.churn.monitor import drift, fairness, performance, scores
 from ml.churn.monitor.findings import ALERT, OK, UNKNOWN, Alert, Finding, read_alerts, unknown, within
-from ml.churn.params import Feature, Params
+from ml.churn.params import Params
 from ml.churn.registry import Registry
 from ml.churn.runs import Run, get_run
 from ml.churn.sample import MATURE
@@ -124,7 +124,7 @@ def _feature_drift(
         lacking = f"{version} was registered without reference.json: the next training stores one"
     if lacking:
         return [(version, unknown("features_drifted", "all", lacking))]
-    declared = [Feature(**entry) for entry in registry.metadata(version)["features"]]
+    declared = registry.features(version)
     return [(version, one) for one in drift.features(wh, day, reference or {}, declared, alerts)]
 
 
