@@ -7,8 +7,9 @@ import datetime as dt
 import os
 import shlex
 import sys
+from pathlib import Path
 
-from warehouse import publish, retention, runs, schema
+from warehouse import publish, retention, roles, runs, schema
 from warehouse.connections import dbt_environment
 from warehouse.door import Warehouse, open_warehouse
 from warehouse.errors import GateError, NothingToDoError, WarehouseError
@@ -20,7 +21,7 @@ warehouse, 75 the warehouse could not be reached (try again), 99 nothing to do (
 skipped)
 
 The bank's warehouse is found through KEEPWELL_HOME, KEEPWELL_SOURCE, KEEPWELL_TARGET and
-KEEPWELL_WAREHOUSE_URL.
+KEEPWELL_WAREHOUSE_URL. With KEEPWELL_PASSWORD_DIR the user is that of KEEPWELL_ROLE.
 """
 
 
@@ -91,6 +92,24 @@ def _parser() -> argparse.ArgumentParser:
         help="age of archived daily snapshots in days (%(default)s)",
     )
     add("sql", _sql, "print the rows of a select as CSV").add_argument(
+    roles_command = add(
+        "roles",
+        _roles,
+        "make the roles of the PostgreSQL server that are missing, and bring all grants up to date",
+    )
+    roles_command.add_argument(
+        "--password-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with a file of one line a role, named as the role (keepwell_loader ...): it may log in "
+        "with that password; a role without a file stays as it is (default: KEEPWELL_PASSWORD_DIR)",
+    )
+    add(
+        "privileges",
+        _privileges,
+        "print who may do what, as a Markdown table of the server's catalogue; exit code 1 when it is not "
+        "what `roles` grants",
+    )
         "statement", help="one select, or with ... select"
     )
     add("dbt-environment", _dbt_environment, "print shell exports for dbt's profiles")
@@ -177,6 +196,32 @@ def _sql(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _dbt_environment(settings: Settings, options: argparse.Namespace) -> None:
+def _roles(settings: Settings, options: argparse.Namespace) -> None:
+    with open_warehouse(settings) as wh:
+        done = roles.apply(wh, options.password_dir or settings.password_dir)
+    for line in done:
+        print(line)
+    print("all grants are up to date: `python -m warehouse privileges` shows them")
+
+
+def _privileges(settings: Settings, options: argparse.Namespace) -> None:
+    with open_warehouse(settings, read_only=True) as wh:
+        print("| role | schema | may |\n|---|---|---|")
+        for line in roles.table(wh):
+            print(f"| {' | '.join(line)} |")
+        too_many, lacking = roles.find_differences(wh)
+    if too_many or lacking:
+        raise GateError(
+            "\n".join(
+                [
+                    "the server does not grant what `python -m warehouse roles` would:",
+                    *(f"    too much: {right}" for right in too_many),
+                    *(f"    missing: {right}" for right in lacking),
+                ]
+            )
+        )
+
+
     for name, value in dbt_environment(settings).items():
         print(f"export {name}={shlex.quote(value)}")
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from warehouse import audit
+from warehouse import audit, roles
 from warehouse.door import Warehouse
 from warehouse.errors import GateError, WarehouseError
 from warehouse.names import quoted
@@ -113,6 +113,7 @@ def publish(wh: Warehouse, run_id: str) -> Publication:
         if shown_runs(wh)[:1] == [run_id]:
             views |= _mart_views(wh, run_id)
         wh.replace_views(views)
+        roles.close_run(wh, run_id)
         audit.record(wh, "publish", run_id, str(publication))
     return publication
 

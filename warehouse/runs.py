@@ -7,7 +7,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
-from warehouse import audit
+from warehouse import audit, roles
 from warehouse.clock import utc_now as utc_now
 from warehouse.door import Warehouse
 from warehouse.errors import NothingToDoError, WarehouseError
@@ -55,7 +55,7 @@ def start_run(wh: Warehouse, *, kind: str, as_of_date: dt.date, key: str, source
         dates = _dates_to_build(wh, kind, as_of_date)
         run_id = known.run_id if known is not None else _next_run_id(wh, as_of_date)
         forget_run(wh, run_id)
-        wh.execute(f"create schema {run_id}")
+        roles.open_run(wh, run_id)
         wh.execute(
             """
             insert into ops.runs (
@@ -83,6 +83,7 @@ def fail_run(wh: Warehouse, run_id: str) -> None:
         if run.status not in ("started", "failed"):
             raise WarehouseError(f"run {run_id} is {run.status}: only a started run can fail")
         wh.execute("update ops.runs set status = 'failed' where run_id = $1", [run_id])
+        roles.close_run(wh, run_id)
         audit.record(wh, "fail-run", run_id)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from warehouse.door import Warehouse
+from warehouse.errors import WarehouseError
 
 SCHEMAS = (
     "raw", "restricted", "ops", "staging", "core", "policy", "archive", "history", "marts", "crm", "masked",
@@ -214,7 +215,13 @@ COVERING_RUNS = """
 
 
 def init(wh: Warehouse) -> None:
-    """Create what is missing: schemas, ops tables, the standing rule. Idempotent, in one transaction."""
+    """Create what is missing: schemas, ops tables, the standing rule. Idempotent, in one transaction.
+
+    For who does not own them it only looks: WarehouseError when something is missing.
+    """
+    if _is_of_another(wh):
+        _refuse_missing(wh)
+        return
     with wh.transaction():
         wh.lock("init")
         for schema in SCHEMAS:
@@ -240,6 +247,53 @@ def _note_archived_days(wh: Warehouse) -> None:
             "insert into ops.archived_days (mart, as_of_date, run_id)"
             f" select distinct '{mart}', as_of_date, run_id from archive.{mart}"
         )
+
+def _is_of_another(wh: Warehouse) -> bool:
+    """Does another user own the warehouse, so that this one could create nothing in it?"""
+    if wh.target != "postgres":
+        return False
+    owned = wh.query(
+        "select pg_has_role(nspowner, 'usage') as is_ours from pg_namespace where nspname = 'ops'"
+    )
+    if owned.num_rows:
+        return not owned["is_ours"][0].as_py()
+    may_create = wh.query("select has_database_privilege(current_database(), 'create') as may_create")
+    return not may_create["may_create"][0].as_py()
+
+
+def _refuse_missing(wh: Warehouse) -> None:
+    # From the catalogue, which shows what a user may not read too.
+    rows = wh.query(
+        """
+        select
+            schemas.nspname::text || '.' || relations.relname::text as name,
+            columns.attname::text as column
+        from pg_class as relations
+        inner join pg_namespace as schemas on relations.relnamespace = schemas.oid
+        inner join pg_attribute as columns on relations.oid = columns.attrelid
+        where schemas.nspname in ('ops', 'restricted') and columns.attnum > 0 and not columns.attisdropped
+        """
+    )
+    held: dict[str, set[str]] = {}
+    for row in rows.to_pylist():
+        held.setdefault(row["name"], set()).add(row["column"])
+    missing = [f"the schema {schema}" for schema in sorted(set(SCHEMAS) - set(wh.schemas()))]
+    missing += [
+        name for name in (*OPS_TABLES, "ops.standing_snapshots", "ops.covering_runs") if name not in held
+    ]
+    for name, definition in OPS_TABLES.items():
+        columns = [line.split()[0] for line in definition.strip().splitlines()]
+        missing += [
+            f"{name}.{column}"
+            for column in columns
+            if column != "primary" and column not in held.get(name, columns)
+        ]
+    if missing:
+        raise WarehouseError(
+            f"the warehouse lacks {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}, and this "
+            "user does not own it: run `python -m warehouse init` and `roles` as the owner"
+        )
+
 
 
 def ensure(wh: Warehouse) -> None:
