@@ -1,4 +1,4 @@
-"""python -m dashboards: the HTML report, the page of runs, and the closing table of a run."""
+"""python -m dashboards: the HTML report, the page of runs, the closing table of a run, Superset."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dashboards.language import LANGUAGES, Language
 from dashboards.published import NothingPublished, Published, read, read_history
+from dashboards.superset.arguments import add_to as add_superset_to
 from dashboards.tiering import UnknownCustomer
 from warehouse import Settings, Warehouse, WarehouseError, open_warehouse
 
@@ -18,6 +19,10 @@ from warehouse import Settings, Warehouse, WarehouseError, open_warehouse
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0; 2 when there is nothing to show or nowhere to write it; 75 when worth a retry."""
     arguments = _parser().parse_args(argv)
+    if arguments.command == "superset":
+        from dashboards.superset import command
+
+        return command.run(arguments)
     try:
         say = Language(arguments.lang or os.environ.get("REPORT_LANG") or LANGUAGES[0])
     except ValueError as error:
@@ -113,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="of the newest month-end that the bootstrap built",
     )
+    add_superset_to(commands)
     for command in (report, history, summary):
         command.add_argument(
             "--lang", help=f"{' or '.join(LANGUAGES)} (default: REPORT_LANG, else {LANGUAGES[0]})"
