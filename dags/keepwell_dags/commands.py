@@ -20,6 +20,8 @@ ENVIRONMENT = {
     # A run that is cleared and started again must not write into a schema that readers may see by now: a new
     # try of start_run is a new run.
     "RUN_KEY": "{{ dag.dag_id }}/{{ run_id }}/{{ ti.try_number }}",
+    # Who asked, for the audit log.
+    "KEEPWELL_ACTOR": "{{ dag_run.triggering_user_name or 'scheduled' }}",
     # Programs that draw tables find no terminal to ask for its width.
     "COLUMNS": "120",
     "RUN_ID": "{{ ti.xcom_pull(task_ids='start_run') or '' }}",
@@ -63,29 +65,37 @@ def given(environment: dict[str, str] | None) -> dict[str, str]:
     return {name: value for name, value in (environment or {}).items() if value}
 
 
-def _python(arguments: str) -> str:
-    return f"{_PREAMBLE}{_PYTHON} -m {arguments}"
+def _as(role: str, arguments: str) -> str:
+    """A command of ours in a role of the warehouse's, which counts where its roles have passwords."""
+    return f"KEEPWELL_ROLE={role} {_PYTHON} -m {arguments}"
+
+
+def _python(role: str, arguments: str) -> str:
+    return _PREAMBLE + _as(role, arguments)
 
 
 def init() -> str:
-    """Schemas and ops tables; starts the embedded server where it is the warehouse."""
-    return _python("warehouse init")
+    """Schemas and ops tables; starts the embedded server where it is the warehouse.
+
+    Where the roles are in use it only looks whether all is there: their owner made it.
+    """
+    return _python("publisher", "warehouse init")
 
 
 def ingest() -> str:
     """Deliveries that are not loaded yet, into raw."""
-    return _python('ingest load --source "$KEEPWELL_SOURCE" --landing "$LANDING" --as-of "$AS_OF"')
+    return _python("loader", 'ingest load --source "$KEEPWELL_SOURCE" --landing "$LANDING" --as-of "$AS_OF"')
 
 
 def start_run(kind: str) -> str:
     """Open a run; the last line is its id, whatever was logged before it."""
-    start = f'{_PYTHON} -m warehouse start-run --kind {kind} --as-of "$AS_OF" --key "$RUN_KEY"'
+    start = _as("publisher", f'warehouse start-run --kind {kind} --as-of "$AS_OF" --key "$RUN_KEY"')
     return f'{_PREAMBLE}run=$({start} | tail -n 1)\necho "$run"'
 
 
 def expectations(*suites: str) -> str:
     """Great Expectations suites, in one process: its import takes seconds. Exit code 1 stops the chain."""
-    return _python(f'expectations run --suite {" --suite ".join(suites)} --run "$RUN_ID"')
+    return _python("transformer", f'expectations run --suite {" --suite ".join(suites)} --run "$RUN_ID"')
 
 
 def dbt_layer(layer: str) -> str:
@@ -103,7 +113,7 @@ def _dbt_build(layer: str) -> str:
     return f"""{policy}
 export DBT_SEND_ANONYMOUS_USAGE_STATS=false
 # Not eval "$(...)" at once: that would hide a failure of the command inside.
-dbt_environment=$({_PYTHON} -m warehouse dbt-environment)
+dbt_environment=$({_as("transformer", "warehouse dbt-environment")})
 eval "$dbt_environment"
 results="$BANK_HOME/dbt/run_results.json"
 mkdir -p "$BANK_HOME/dbt/logs"
@@ -113,7 +123,7 @@ code=0
     --project-dir dbt_project --profiles-dir dbt_project --target "$KEEPWELL_TARGET" \\
     --target-path "$BANK_HOME/dbt" --log-path "$BANK_HOME/dbt/logs" || code=$?
 if [ -f "$results" ]; then
-    {_PYTHON} -m expectations record-dbt --run "$RUN_ID" {_GATES[layer]} --results "$results"
+    {_as("transformer", f'expectations record-dbt --run "$RUN_ID" {_GATES[layer]} --results "$results"')}
 fi
 if [ $code != 0 ]; then
     grep -qs '"status": "fail"' "$results" && exit 1
@@ -125,35 +135,35 @@ def replay() -> str:
     """The features of the newest day with mature labels, built again in an audit run and held against the
     archive. Exit code 99: there is no such day yet; 1: they differ, so a feature saw what nobody knew.
     """
-    start = f'{_PYTHON} -m warehouse start-run --kind audit --as-of "$day" --key "$RUN_KEY/audit"'
-    return f"""{_PREAMBLE}day=$({_PYTHON} -m ml.churn audit-day --run "$RUN_ID")
+    start = _as("publisher", 'warehouse start-run --kind audit --as-of "$day" --key "$RUN_KEY/audit"')
+    return f"""{_PREAMBLE}day=$({_as("scorer", 'ml.churn audit-day --run "$RUN_ID"')})
 run=$({start} | tail -n 1)
 RUN_ID="$run"
 {_dbt_build("features")}
-{_PYTHON} -m expectations run --suite leakage --run "$RUN_ID"
+{_as("transformer", 'expectations run --suite leakage --run "$RUN_ID"')}
 """
 
 
 def churn(command: str) -> str:
     """`train`, `score` or `monitor`; exit code 99: nothing to do it on, or no training asked for."""
-    return _python(f'ml.churn {command} --run "$RUN_ID"')
+    return _python("scorer", f'ml.churn {command} --run "$RUN_ID"')
 
 
 def publish() -> str:
     """History and the views of `marts` take the run, in one transaction."""
-    return _python('warehouse publish --run "$RUN_ID"')
+    return _python("publisher", 'warehouse publish --run "$RUN_ID"')
 
 
 def watch() -> str:
     """The checks of health; exit code 1 when one begins to alert, and once a day while it goes on."""
-    return _python("warehouse watch --only-new")
+    return _python("publisher", "warehouse watch --only-new")
 
 
 def retain() -> str:
     """Drop run schemas that the retention rule lets go."""
-    return _python("warehouse retain")
+    return _python("publisher", "warehouse retain")
 
 
 def report() -> str:
     """The self-contained HTML report of what is published."""
-    return _python('dashboards report --out "$BANK_HOME/report/report.html"')
+    return _python("bi_reader", 'dashboards report --out "$BANK_HOME/report/report.html"')

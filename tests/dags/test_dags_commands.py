@@ -16,6 +16,8 @@ RECORDER = """#!{python}
 import json, os, sys
 with open({calls!r}, "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
+with open({calls!r} + ".roles", "a") as roles:
+    roles.write(sys.argv[2] + " " + os.environ.get("KEEPWELL_ROLE", "-") + "\\n")
 if "dbt-environment" in sys.argv:
     print("export KEEPWELL_PG_PASSWORD='hush hush'")
 if "audit-day" in sys.argv:
@@ -103,6 +105,40 @@ def test_the_rooms_not_named_by_a_run_have_defaults_under_keepwell_home(run: Run
     ]
     assert run(commands.init())[1] == [["-m", "warehouse", "init"]]
     assert run(commands.retain())[1] == [["-m", "warehouse", "retain"]]
+
+
+@pytest.mark.parametrize(
+    ("script", "roles"),
+    [
+        (commands.init(), ["warehouse publisher"]),
+        (commands.ingest(), ["ingest loader"]),
+        (commands.start_run("daily"), ["warehouse publisher"]),
+        (commands.expectations("arrival"), ["expectations transformer"]),
+        (
+            commands.dbt_layer("facts"),
+            # dbt itself connects as whom the second has given it.
+            ["policy -", "warehouse transformer", "--selector -", "expectations transformer"],
+        ),
+        (commands.churn("score"), ["ml.churn scorer"]),
+        (
+            commands.replay(),
+            [
+                *("ml.churn scorer", "warehouse publisher", "warehouse transformer", "--selector -"),
+                *("expectations transformer", "expectations transformer"),
+            ],
+        ),
+        (commands.publish(), ["warehouse publisher"]),
+        (commands.report(), ["dashboards bi_reader"]),
+        (commands.retain(), ["warehouse publisher"]),
+        (commands.watch(), ["warehouse publisher"]),
+    ],
+)
+def test_each_command_has_the_role_of_its_work(
+    run: Run, tmp_path: Path, script: str, roles: list[str]
+) -> None:
+    done, _ = run(script, AS_OF="2026-10-31", RUN_ID="r", RUN_KEY="k", RESULTS="{}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "calls.roles").read_text().splitlines() == roles
 
 
 def test_the_run_id_is_the_last_line(run: Run) -> None:
