@@ -145,7 +145,8 @@ def deliveries(run: Run, covered: int, *, max_rejected_share: float) -> list[Ass
             status,
             -- A refused delivery has nothing in raw: it is told, and its mended successor can pass.
             case
-                when status = 'loaded' then rows_read - rows_loaded - rows_rejected - rows_duplicate
+                when status = 'loaded'
+                    then rows_read - rows_loaded - rows_rejected - rows_duplicate - coalesce(rows_erased, 0)
                 else 0
             end as count_rows_unaccounted,
             case
@@ -169,7 +170,7 @@ def deliveries(run: Run, covered: int, *, max_rejected_share: float) -> list[Ass
             gxe.ExpectColumnValuesToBeInSet(
                 column="count_rows_unaccounted",
                 value_set=[0],
-                meta=named("every_row_read_is_loaded_rejected_or_duplicate"),
+                meta=named("every_row_read_is_loaded_rejected_duplicate_or_erased"),
             ),
             gxe.ExpectColumnValuesToBeInSet(
                 column="status", value_set=["loaded"], severity=WARN, meta=named("no_delivery_was_refused")

@@ -172,13 +172,18 @@ def _deliveries(count: int) -> str:
 def _closing_table(results: list[BatchResult], is_trial: bool) -> Table:
     title = "checked, nothing loaded" if is_trial else "loaded"
     table = Table(title=f"{_deliveries(len(results))} {title}", title_justify="left")
-    for heading in ("entity", "read", "loadable" if is_trial else "loaded", "rejected", "duplicates"):
+    headings = ["entity", "read", "loadable" if is_trial else "loaded", "rejected", "duplicates"]
+    # Told where there are any: a bank that erased nobody need not wonder.
+    if any(count.erased for result in results for count in result.counts):
+        headings.append("erased")
+    for heading in headings:
         table.add_column(heading, justify="left" if heading == "entity" else "right")
     totals: dict[str, list[int]] = {}
     for result in results:
         for count in result.counts:
-            numbers = totals.setdefault(count.file.entity, [0, 0, 0, 0])
-            for place, number in enumerate((count.read, count.loaded, count.rejected, count.duplicate)):
+            found = (count.read, count.loaded, count.rejected, count.duplicate, count.erased)
+            numbers = totals.setdefault(count.file.entity, [0] * (len(headings) - 1))
+            for place, number in enumerate(found[: len(numbers)]):
                 numbers[place] += number
     for entity, numbers in totals.items():
         table.add_row(entity, *(f"{number:,}" for number in numbers))

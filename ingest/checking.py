@@ -1,8 +1,9 @@
 """One batch against its contracts: which lines of its files are not to be loaded, and why.
 
-Every record of a file ends in exactly one place: accepted, rejected or identical duplicate. Malformed lines
-and rows that break a rule go first; then rows of one file whose key is the same and whose content is not
-(conflicting_duplicate); then rows without a parent (orphan); then rows that contradict what is loaded.
+Every record of a file ends in exactly one place: erased, accepted, rejected or identical duplicate. Rows of
+erased customers go before anything is kept of them. Malformed lines and rows that break a rule are next; then
+rows of one file whose key is the same and whose content is not (conflicting_duplicate); then rows without a
+parent (orphan); then rows that contradict what is loaded.
 
 The files stay where they are. Each check is a pass over the columns that it needs and leaves the numbers of
 the lines to drop in a scratch DuckDB database; whole rows are fetched for the few lines that a check picks.
@@ -19,6 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from ingest.contracts import Contract
+from ingest.erased import ERASED_SCHEMA, HOLDING_ROLES, named_kinds, own_kind
 from ingest.reading import EntityFile, Layout
 from ingest.repeats import repeated_hashes
 from ingest.rules import MASK, Arrival, Rule, masked_value, named_value, raw_text, row_rules, typed_rows
@@ -29,6 +31,8 @@ SCRATCH_MEMORY = "1GB"
 BATCH_ROWS = 65_536
 # Keys asked of the warehouse at a time, and so the loaded rows that are held in memory.
 LOOKUP_KEYS = 200_000
+# What parts the values of a line that cannot be split.
+WORD_BREAKS = r"[\s,;|\"\']+"
 
 
 class Loaded(Protocol):
@@ -40,16 +44,21 @@ class Loaded(Protocol):
         """Loaded rows of the keys: key, compared columns; of versions valid_from, known_at, batch_no too."""
         ...
 
+    def held_accounts(self, accounts: list[str]) -> set[str]:
+        """Those of the accounts that somebody is known to hold."""
+        ...
+
 
 @dataclass(frozen=True)
 class FileCounts:
-    """Where the records of one file went. read = loaded + rejected + duplicate."""
+    """Where the records of one file went. read = loaded + rejected + duplicate + erased."""
 
     file: EntityFile
     read: int
     loaded: int
     rejected: int
     duplicate: int
+    erased: int
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,14 @@ class BatchCheck:
     """The checks of one batch. Entities are given parents first."""
 
     def __init__(
-        self, folder: Path, contracts: Mapping[str, Contract], arrival: Arrival, loaded: Loaded
+        self,
+        folder: Path,
+        contracts: Mapping[str, Contract],
+        arrival: Arrival,
+        loaded: Loaded,
+        erased: pa.Table | None = None,
     ) -> None:
+        """`erased`: kind, id, receipt_no of whose rows are passed over."""
         self._folder = folder
         self._contracts = contracts
         self._arrival = arrival
@@ -98,17 +113,54 @@ class BatchCheck:
                 reason varchar, raw_text varchar, whole_text varchar
             )"""
         )
+        self._connection.register("listed", ERASED_SCHEMA.empty_table() if erased is None else erased)
+        self._execute("create table erased as select *, false as is_new from listed")
+        self._connection.unregister("listed")
+        self._is_any_erased = bool(erased)
 
     def close(self) -> None:
         self._connection.close()
 
+    def find_new_accounts(self, file: EntityFile, layout: Layout, on_rows: Callable[[int], None]) -> None:
+        """Put accounts on the list of the erased that the file of holders gives to erased customers alone.
+
+        Before any file is checked, since an account comes before its holders and names nobody.
+        """
+        if not self._is_any_erased:
+            return
+        entity = self._stage(file, layout, on_rows)
+        self._execute(
+            f"""
+            create or replace table new_accounts as
+            select 'account' as kind, holders.account_id as id, min(erased.receipt_no) as receipt_no
+            from ({entity.typed}) as holders
+            left join erased on erased.kind = 'customer' and holders.customer_id = erased.id
+            where holders.holder_role in {HOLDING_ROLES} and holders.account_id is not null
+            group by holders.account_id
+            having bool_and(erased.id is not null)"""
+        )
+        self._execute("delete from new_accounts where id in (select id from erased where kind = 'account')")
+        rows = self._connection.execute("select id from new_accounts order by id").fetchall()
+        held = self._loaded.held_accounts([row[0] for row in rows])
+        self._connection.register("held", pa.table({"id": pa.array(sorted(held), pa.string())}))
+        self._execute(
+            "insert into erased select *, true from new_accounts where id not in (select id from held)"
+        )
+        self._connection.unregister("held")
+
+    def newly_erased(self) -> pa.Table:
+        """What joined the list of the erased with this batch: kind, id, receipt_no."""
+        return self._connection.sql(
+            "select kind, id, min(receipt_no) as receipt_no from erased where is_new"
+            " group by kind, id order by kind, id"
+        ).to_arrow_table()
+
     def check(self, file: EntityFile, layout: Layout, on_rows: Callable[[int], None]) -> FileCounts:
         """Read and check one file; what is left of it is then given by `accepted`."""
         contract = self._contracts[file.entity]
-        staged = stage(self._connection, self._folder, file, layout, contract, on_rows)
-        typed = typed_rows(contract, self._arrival, staged.rows, staged.sound)
-        entity = self._entities[file.entity] = _Entity(contract, file, staged, typed)
-        self._execute(f"create table {_dropped(contract)} (line_no bigint)")
+        entity = self._entities.get(file.entity) or self._stage(file, layout, on_rows)
+        staged = entity.staged
+        erased = self._drop_erased(entity) if self._is_any_erased else 0
         if layout.separator is not None:
             self._reject_malformed(entity)
         self._reject_broken(entity)
@@ -121,12 +173,12 @@ class BatchCheck:
         duplicate += self._settle_against_loaded(entity)
         loaded = staged.count - self._count(f"select count(distinct line_no) from {_dropped(contract)}")
         rejected = self._count("select count(*) from rejected where entity = $1", [contract.entity])
-        if staged.count != loaded + rejected + duplicate:
+        if staged.count != loaded + rejected + duplicate + erased:
             raise AssertionError(
                 f"{file.name}: {staged.count} read, "
-                f"not {loaded} loaded + {rejected} rejected + {duplicate} duplicate"
+                f"not {loaded} loaded + {rejected} rejected + {duplicate} duplicate + {erased} erased"
             )
-        return FileCounts(file, staged.count, loaded, rejected, duplicate)
+        return FileCounts(file, staged.count, loaded, rejected, duplicate, erased)
 
     def accepted(self, contract: Contract, schema: pa.Schema, constants: Mapping[str, str]) -> FileSelect:
         """Accepted rows in the columns of `schema`; `constants` are SQL literals of columns shared by all."""
@@ -161,6 +213,52 @@ class BatchCheck:
         ).fetchall()
         return [(str(code), str(column), int(count), int(line)) for code, column, count, line in rows]
 
+    def _stage(self, file: EntityFile, layout: Layout, on_rows: Callable[[int], None]) -> _Entity:
+        contract = self._contracts[file.entity]
+        staged = stage(self._connection, self._folder, file, layout, contract, on_rows)
+        typed = typed_rows(contract, self._arrival, staged.rows, staged.sound)
+        entity = self._entities[file.entity] = _Entity(contract, file, staged, typed)
+        self._execute(f"create table {_dropped(contract)} (line_no bigint)")
+        return entity
+
+    def _drop_erased(self, entity: _Entity) -> int:
+        """Drop the rows that name something on the list of the erased; the number of rows.
+
+        A line that cannot be split goes where one of its words is on the list.
+        """
+        contract = entity.contract
+        named = [
+            f"{column} in (select id from erased where kind = '{kind}')"
+            for column, kind in named_kinds(contract).items()
+        ]
+        if not named:
+            return 0
+        words = f"string_split_regex(malformed, '{WORD_BREAKS}')"
+        self._execute(
+            f"""
+            create or replace table erased_lines as
+            select line_no from ({entity.typed}) as typed where {" or ".join(named)}
+            union
+            select line_no from ({entity.staged.rows}) as records
+            where malformed is not null and list_has_any({words}, (select list(id) from erased))"""
+        )
+        if own := own_kind(contract):
+            # A loan on an erased account is on the list from here on, and with it what hangs on the loan.
+            key = contract.key[0]
+            on_any = " or ".join(
+                f"(erased.kind = '{kind}' and erased.id = typed.{column})"
+                for column, kind in named_kinds(contract).items()
+            )
+            self._execute(
+                f"""
+                insert into erased
+                select '{own}', typed.{key}, min(erased.receipt_no), true
+                from ({entity.typed}) as typed inner join erased on {on_any}
+                where typed.{key} not in (select id from erased where kind = '{own}')
+                group by typed.{key}"""
+            )
+        return self._drop(entity, "select line_no from erased_lines")
+
     def _reject_malformed(self, entity: _Entity) -> None:
         whole = "replace(malformed, chr(0), '\\0')"
         self._execute(
@@ -168,7 +266,10 @@ class BatchCheck:
             insert into rejected
             select $1, $2, line_no, null, 'malformed', problem,
                 {f"'{MASK}'" if entity.contract.has_personal else whole}, {whole}
-            from ({entity.staged.rows}) as records where malformed is not null""",
+            from ({entity.staged.rows}) as records
+            where
+                malformed is not null
+                and line_no not in (select line_no from {_dropped(entity.contract)})""",
             [entity.contract.entity, entity.file.name],
         )
         self._drop(entity, "select line_no from rejected where entity = $1", [entity.contract.entity])

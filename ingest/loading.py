@@ -17,6 +17,7 @@ import pyarrow as pa
 from ingest.checking import BatchCheck, FileCounts
 from ingest.contracts import Contract
 from ingest.deliveries import Delivery
+from ingest.erased import HOLDERS, held_accounts, note_erased, read_erased
 from ingest.errors import BatchRefusedError, IngestError
 from ingest.reading import EntityFile, Layout, read_layout
 from ingest.rules import Arrival
@@ -177,8 +178,12 @@ class _Loader:
                 known_on = max(delivery.delivered_on, newest_on or date.min)
                 told_of_on = delivery.delivered_on - timedelta(days=self._source.landing_lag_days)
                 arrival = Arrival(delivery.delivered_on, newest_on is None, known_on, told_of_on)
-                with closing(BatchCheck(folder, self._contracts, arrival, _LoadedRows(self._wh))) as check:
+                loaded_rows, erased = _LoadedRows(self._wh), read_erased(self._wh)
+                with closing(BatchCheck(folder, self._contracts, arrival, loaded_rows, erased)) as check:
                     counts = []
+                    for file in files:
+                        if file.entity == HOLDERS:
+                            check.find_new_accounts(file, layouts[file.entity], self._progress.rows)
                     for file in files:
                         self._progress.start_file(file)
                         counts.append(check.check(file, layouts[file.entity], self._progress.rows))
@@ -188,6 +193,7 @@ class _Loader:
                     )
                     if not faults:
                         self._append(check, batch, counts)
+                        note_erased(self._wh, check.newly_erased(), loaded_at.date())
                     if changed := [
                         file.name for file, stamp in zip(files, stamps, strict=True) if _stamp(file) != stamp
                     ]:
@@ -317,12 +323,13 @@ class _Loader:
                 "rows_loaded": count.loaded if batch.is_accepted else 0,
                 "rows_rejected": count.rejected,
                 "rows_duplicate": count.duplicate,
+                "rows_erased": count.erased,
             }
             for count in counts
         ]
         totals = {
             name: sum(int(str(file[name])) for file in files)
-            for name in ("rows_read", "rows_loaded", "rows_rejected", "rows_duplicate")
+            for name in ("rows_read", "rows_loaded", "rows_rejected", "rows_duplicate", "rows_erased")
         }
         header = {
             "batch_id": batch_id,
@@ -377,6 +384,9 @@ class _LoadedRows:
 
     def has_rows(self, contract: Contract) -> bool:
         return self._wh.query(f"select 1 as one from {contract.raw_table} limit 1").num_rows > 0
+
+    def held_accounts(self, accounts: list[str]) -> set[str]:
+        return held_accounts(self._wh, accounts)
 
     def rows_of_keys(self, contract: Contract, keys: pa.RecordBatch) -> pa.Table:
         columns = [*contract.key, *contract.compared_columns]

@@ -28,7 +28,8 @@ OPS_TABLES: dict[str, str] = {
         rows_loaded bigint not null,
         rows_rejected bigint not null,
         rows_duplicate bigint not null,
-        loaded_at timestamp not null""",
+        loaded_at timestamp not null,
+        rows_erased bigint""",
     "ops.batch_files": """
         batch_id varchar not null,
         entity varchar not null,
@@ -38,6 +39,7 @@ OPS_TABLES: dict[str, str] = {
         rows_loaded bigint not null,
         rows_rejected bigint not null,
         rows_duplicate bigint not null,
+        rows_erased bigint,
         primary key (batch_id, entity, file_name)""",
     "ops.rejected_rows": """
         batch_id varchar not null,
@@ -54,6 +56,13 @@ OPS_TABLES: dict[str, str] = {
         file_name varchar not null,
         line_no bigint,
         raw_text varchar""",
+    # Whose rows the loader passes over from the erasure on: `kind` is customer, account or loan.
+    "restricted.erased_customers": """
+        kind varchar not null,
+        id varchar not null,
+        receipt_no varchar not null,
+        erased_on date not null,
+        primary key (kind, id)""",
     "ops.runs": """
         run_id varchar primary key,
         run_key varchar not null unique,
@@ -164,6 +173,7 @@ OPS_TABLES: dict[str, str] = {
         author varchar not null,
         rows_erased bigint not null,
         tables_erased varchar not null,
+        receipt varchar,
         erased_at timestamp not null""",
     "ops.health_checks": """
         checked_at timestamp not null,
@@ -231,6 +241,9 @@ def init(wh: Warehouse) -> None:
         # For warehouses that were made before runs and publications kept them.
         wh.execute("alter table ops.runs add column if not exists newest_batch_no integer")
         wh.execute("alter table ops.publications add column if not exists published_by varchar")
+        for table in ("ops.batches", "ops.batch_files"):
+            wh.execute(f"alter table {table} add column if not exists rows_erased bigint")
+        wh.execute("alter table ops.erasures add column if not exists receipt varchar")
         _note_archived_days(wh)
         wh.replace_views({"ops.standing_snapshots": STANDING_SNAPSHOTS, "ops.covering_runs": COVERING_RUNS})
 
@@ -298,5 +311,9 @@ def _refuse_missing(wh: Warehouse) -> None:
 
 def ensure(wh: Warehouse) -> None:
     """`init` unless it was done; costs a small query or two when it was."""
-    if not (wh.exists("ops.build_results") and "published_by" in wh.column_types("ops.publications")):
+    if not (
+        wh.exists("ops.build_results")
+        and "published_by" in wh.column_types("ops.publications")
+        and "rows_erased" in wh.column_types("ops.batch_files")
+    ):
         init(wh)

@@ -120,7 +120,7 @@ PLANTED: dict[str, list[dict[str, tuple[str, str]]]] = {
                 "rejected_rows_are_below_half_of_policy",
             ),
             "update ops.batches set rows_loaded = rows_loaded - 1 where batch_no = 6": (
-                "every_row_read_is_loaded_rejected_or_duplicate",
+                "every_row_read_is_loaded_rejected_duplicate_or_erased",
                 "",
             ),
             "update ops.batches set status = 'refused', rows_loaded = 0, rows_rejected = rows_read / 2"
