@@ -141,3 +141,10 @@ ModelCheck = Literal[
     "calibration_intercept", "calibration_slope", "lift_top_decile", "volume", "coverage", "reason_psi",
     "champion_age", "fairness_tpr", "fairness_fpr",
 ]  # fmt: skip
+
+# What the watch over the platform asks (warehouse/health.py), and the entities that a bank cannot do without
+# (ingest/contracts), each of which has a row of its own for its age.
+HealthCheck = Literal[
+    "publication_age", "delivery_age", "delivery_volume", "rejected_share", "failed_runs", "audit_gap",
+]  # fmt: skip
+REQUIRED_ENTITIES = ("customers", "accounts", "account_holders", "products", "transactions")

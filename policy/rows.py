@@ -8,6 +8,7 @@ from policy.codes import (
     HIGHEST_RFM_SCORE,
     Appetite,
     CustomerKind,
+    HealthCheck,
     LoanRecord,
     Measure,
     ModelCheck,
@@ -193,6 +194,17 @@ class Fairness(BankPolicy):
     elderly_from_age: Annotated[Whole, Field(ge=18, le=120)]
     min_group_size: AtLeastOne
     min_selection_ratio: Annotated[Share, Field(gt=0, decimal_places=4)]
+    rule_version: Version
+
+
+class Health(BankPolicy):
+    check_name: HealthCheck
+    subject: Code
+    lower_bound: Annotated[Number, Field(ge=0, le=3650)] | None
+    upper_bound: Annotated[Number, Field(ge=0, le=3650)]
+    min_count: AtLeastOne | None
+    lookback: AtLeastOne | None
+    grace_hours: NotNegative | None
     rule_version: Version
 
 

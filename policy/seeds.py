@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from policy import rows
-from policy.rules import across, bands, monitoring, rfm, risk, risk_index, savings, stability, value, weights
+from policy.rules import (
+    across,
+    bands,
+    health,
+    monitoring,
+    rfm,
+    risk,
+    risk_index,
+    savings,
+    stability,
+    value,
+    weights,
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,11 @@ SEEDS: dict[str, Seed] = {
     "policy_churn_value": Seed(rows.ChurnValue, ("policy_set", _DAY)),
     "policy_model_alerts": Seed(
         rows.ModelAlert, ("policy_set", "check_name", _DAY), rules=(monitoring.every_check,)
+    ),
+    "policy_health": Seed(
+        rows.Health,
+        ("policy_set", "check_name", "subject", "effective_from"),
+        rules=(health.every_check, health.bounds),
     ),
     "policy_fairness": Seed(rows.Fairness, ("policy_set", _DAY)),
     "policy_risk_indicators": Seed(

@@ -9,16 +9,16 @@ import shlex
 import sys
 from pathlib import Path
 
-from warehouse import publish, retention, roles, runs, schema
+from warehouse import personal_data, publish, retention, roles, runs, schema
 from warehouse.connections import dbt_environment
 from warehouse.door import Warehouse, open_warehouse
-from warehouse.errors import GateError, NothingToDoError, WarehouseError
+from warehouse.errors import GateError, HealthError, NothingToDoError, WarehouseError
 from warehouse.settings import Settings
 
 EXIT_CODES = """
-exit codes: 0 done, 1 the run's tests or marts forbid it, 2 something is wrong with the request or the
-warehouse, 75 the warehouse could not be reached (try again), 99 nothing to do (Airflow shows such a task as
-skipped)
+exit codes: 0 done, 1 the run's tests or marts forbid it, or the watch alerts, 2 something is wrong with the
+request or the warehouse, 75 the warehouse could not be reached (try again), 99 nothing to do (Airflow shows
+such a task as skipped)
 
 The bank's warehouse is found through KEEPWELL_HOME, KEEPWELL_SOURCE, KEEPWELL_TARGET and
 KEEPWELL_WAREHOUSE_URL. With KEEPWELL_PASSWORD_DIR the user is that of KEEPWELL_ROLE.
@@ -36,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(nothing.run_id)
         return 99
     except WarehouseError as fault:
-        print(f"{'refused' if isinstance(fault, GateError) else 'error'}: {fault}", file=sys.stderr)
+        label = {GateError: "refused", HealthError: "alert"}.get(type(fault), "error")
+        print(f"{label}: {fault}", file=sys.stderr)
         return fault.exit_code
     except BrokenPipeError:
         # The reader, `head` for one, has seen enough; leave the interpreter nothing to flush.
@@ -91,7 +92,30 @@ def _parser() -> argparse.ArgumentParser:
         default=retention.KEPT_DAYS,
         help="age of archived daily snapshots in days (%(default)s)",
     )
-    add("sql", _sql, "print the rows of a select as CSV").add_argument(
+    retain.add_argument(
+        "--text-days",
+        type=int,
+        default=retention.KEPT_TEXT_DAYS,
+        help="age of the texts of rejected rows in days (%(default)s)",
+    )
+    retain.add_argument(
+        "--result-days",
+        type=int,
+        default=retention.KEPT_RESULT_DAYS,
+        help="age of results of tests and builds in days (%(default)s)",
+    )
+    personal_data.add_commands(add, _date)
+    watch = add(
+        "watch", _watch, "is the platform well? checks into ops.health_checks; exit code 1 on an alert"
+    )
+    watch.add_argument(
+        "--only-new",
+        action="store_true",
+        help="exit code 1 only for an alert that the check before did not have; once a day while it goes on",
+    )
+    watch.add_argument(
+        "--now", type=_moment, metavar="TIME", help="another moment than now, in UTC, for tests"
+    )
     roles_command = add(
         "roles",
         _roles,
@@ -110,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         "print who may do what, as a Markdown table of the server's catalogue; exit code 1 when it is not "
         "what `roles` grants",
     )
+    add("sql", _sql, "print the rows of a select as CSV").add_argument(
         "statement", help="one select, or with ... select"
     )
     add("dbt-environment", _dbt_environment, "print shell exports for dbt's profiles")
@@ -121,6 +146,14 @@ def _date(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date: write it like 2026-10-31") from None
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write it like 2026-10-31T04:00") from None
+    return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _ready(settings: Settings) -> Warehouse:
@@ -180,22 +213,39 @@ def _rollback(settings: Settings, options: argparse.Namespace) -> None:
 
 def _retain(settings: Settings, options: argparse.Namespace) -> None:
     with _ready(settings) as wh:
-        dropped = retention.retain(wh, kept_runs=options.runs, kept_days=options.days)
+        dropped = retention.retain(
+            wh,
+            kept_runs=options.runs,
+            kept_days=options.days,
+            kept_text_days=options.text_days,
+            kept_result_days=options.result_days,
+        )
     for run_id in dropped.run_ids:
         print(f"dropped the schema of {run_id}")
     if dropped.dates:
         print(f"dropped {len(dropped.dates)} archived daily snapshots up to {dropped.dates[-1]}")
+    if dropped.texts:
+        print(f"dropped the texts of {dropped.texts} rejected rows")
+    if dropped.results:
+        print(f"dropped {dropped.results} results of tests and builds")
 
 
-def _sql(settings: Settings, options: argparse.Namespace) -> None:
-    from warehouse.csv_output import write_csv
+def _watch(settings: Settings, options: argparse.Namespace) -> None:
+    from warehouse import health
+    from warehouse.clock import utc_now
 
-    with open_warehouse(settings, read_only=True) as wh:
-        write_csv(wh, options.statement, sys.stdout)
-        sys.stdout.flush()
+    now = options.now or utc_now()
+    with _ready(settings) as wh, wh.transaction():
+        findings = health.check(wh, now)
+        told = health.news(wh, findings, now)
+        health.record(wh, findings, now)
+    print(health.table(findings), flush=True)
+    if not options.only_new:
+        told = [finding for finding in findings if finding.status == health.ALERT]
+    if told:
+        raise HealthError("; ".join(f"{one.check_name} {one.subject}: {one.message}" for one in told))
 
 
-def _dbt_environment(settings: Settings, options: argparse.Namespace) -> None:
 def _roles(settings: Settings, options: argparse.Namespace) -> None:
     with open_warehouse(settings) as wh:
         done = roles.apply(wh, options.password_dir or settings.password_dir)
@@ -222,6 +272,15 @@ def _privileges(settings: Settings, options: argparse.Namespace) -> None:
         )
 
 
+def _sql(settings: Settings, options: argparse.Namespace) -> None:
+    from warehouse.csv_output import write_csv
+
+    with open_warehouse(settings, read_only=True) as wh:
+        write_csv(wh, options.statement, sys.stdout)
+        sys.stdout.flush()
+
+
+def _dbt_environment(settings: Settings, options: argparse.Namespace) -> None:
     for name, value in dbt_environment(settings).items():
         print(f"export {name}={shlex.quote(value)}")
 

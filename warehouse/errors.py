@@ -13,6 +13,12 @@ class GateError(WarehouseError):
     exit_code = 1
 
 
+class HealthError(WarehouseError):
+    """The platform is not well; the message names the checks that alert."""
+
+    exit_code = 1
+
+
 class UnavailableError(WarehouseError):
     """The warehouse cannot be reached, or was lost on the way: the same may work in a minute."""
 

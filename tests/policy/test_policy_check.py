@@ -752,6 +752,43 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "cny, gini, 1900-01-01",
         "check_name",
     ),
+    "an entity that nobody watches": (
+        drop("policy_health", {**CNY, "check_name": "delivery_age", "subject": "transactions"}),
+        "cny",
+        "no row of delivery_age of transactions",
+    ),
+    "an age of all deliveries": (
+        change("policy_health", {**CNY, "check_name": "delivery_age", "subject": "products"}, subject="all"),
+        "cny, delivery_age, all, 1900-01-01",
+        "delivery_age is of an entity",
+    ),
+    "a volume without its lower bound": (
+        change("policy_health", {**CNY, "check_name": "delivery_volume"}, lower_bound=""),
+        "cny, delivery_volume, all, 1900-01-01",
+        "lower_bound is needed by delivery_volume",
+    ),
+    "a lower bound above the median": (
+        change("policy_health", {**CNY, "check_name": "delivery_volume"}, lower_bound="1.2"),
+        "cny, delivery_volume, all, 1900-01-01",
+        "on both sides of 1",
+    ),
+    "an hour of grace for the audit": (
+        change("policy_health", {**CNY, "check_name": "audit_gap"}, grace_hours="1"),
+        "cny, audit_gap, all, 1900-01-01",
+        "grace_hours is of no use to audit_gap",
+    ),
+    "a delivery late before its time": (
+        change(
+            "policy_health", {**CNY, "check_name": "delivery_age", "subject": "accounts"}, upper_bound="0.5"
+        ),
+        "cny, delivery_age, accounts, 1900-01-01",
+        "write 1 or more",
+    ),
+    "all rows rejected": (
+        change("policy_health", {**CNY, "check_name": "rejected_share"}, upper_bound="1"),
+        "cny, rejected_share, all, 1900-01-01",
+        "is a share",
+    ),
     "an elderly child": (
         change("policy_fairness", CNY, elderly_from_age="6"),
         "cny, 1900-01-01",
