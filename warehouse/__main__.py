@@ -9,7 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from warehouse import publish, retention, roles, runs, schema
+from warehouse import personal_data, publish, retention, roles, runs, schema
 from warehouse.connections import dbt_environment
 from warehouse.door import Warehouse, open_warehouse
 from warehouse.errors import GateError, HealthError, NothingToDoError, WarehouseError
@@ -92,6 +92,19 @@ def _parser() -> argparse.ArgumentParser:
         default=retention.KEPT_DAYS,
         help="age of archived daily snapshots in days (%(default)s)",
     )
+    retain.add_argument(
+        "--text-days",
+        type=int,
+        default=retention.KEPT_TEXT_DAYS,
+        help="age of the texts of rejected rows in days (%(default)s)",
+    )
+    retain.add_argument(
+        "--result-days",
+        type=int,
+        default=retention.KEPT_RESULT_DAYS,
+        help="age of results of tests and builds in days (%(default)s)",
+    )
+    personal_data.add_commands(add, _date)
     watch = add(
         "watch", _watch, "is the platform well? checks into ops.health_checks; exit code 1 on an alert"
     )
@@ -200,11 +213,21 @@ def _rollback(settings: Settings, options: argparse.Namespace) -> None:
 
 def _retain(settings: Settings, options: argparse.Namespace) -> None:
     with _ready(settings) as wh:
-        dropped = retention.retain(wh, kept_runs=options.runs, kept_days=options.days)
+        dropped = retention.retain(
+            wh,
+            kept_runs=options.runs,
+            kept_days=options.days,
+            kept_text_days=options.text_days,
+            kept_result_days=options.result_days,
+        )
     for run_id in dropped.run_ids:
         print(f"dropped the schema of {run_id}")
     if dropped.dates:
         print(f"dropped {len(dropped.dates)} archived daily snapshots up to {dropped.dates[-1]}")
+    if dropped.texts:
+        print(f"dropped the texts of {dropped.texts} rejected rows")
+    if dropped.results:
+        print(f"dropped {dropped.results} results of tests and builds")
 
 
 def _watch(settings: Settings, options: argparse.Namespace) -> None:

@@ -9,13 +9,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, TextIO
 
+import pyarrow as pa
+
 from warehouse.door import Warehouse
 from warehouse.relations import COMPUTED_NUMERIC
 
 
 def write_csv(wh: Warehouse, sql: str, out: TextIO) -> None:
     """Write a header and the rows of one select, in memory of one batch. Null is empty, true is `true`."""
-    reader = wh.stream(sql)
+    write_rows(wh.stream(sql), out)
+
+
+def write_rows(reader: pa.RecordBatchReader, out: TextIO) -> None:
+    """`write_csv` of rows that are read already."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(reader.schema.names)
     # PostgreSQL pads a computed numeric with zeros; nobody asked for them.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from warehouse import audit, roles
 from warehouse.door import Warehouse
 from warehouse.errors import GateError, WarehouseError
+from warehouse.masking import restricted_views
 from warehouse.names import quoted
 from warehouse.runs import Run, read_run, utc_now
 from warehouse.settings import actor
@@ -111,7 +112,7 @@ def publish(wh: Warehouse, run_id: str) -> Publication:
         if TIERS in rows:
             views[SPELLS_VIEW] = spells_sql(wh.column_types(f"archive.{TIERS}"))
         if shown_runs(wh)[:1] == [run_id]:
-            views |= _mart_views(wh, run_id)
+            views |= _mart_views(wh, run_id) | restricted_views(wh, run_id)
         wh.replace_views(views)
         roles.close_run(wh, run_id)
         audit.record(wh, "publish", run_id, str(publication))
@@ -146,7 +147,7 @@ def rollback(wh: Warehouse) -> tuple[Publication, Publication]:
             [utc_now(), withdrawn.publication_no],
         )
         wh.execute("update ops.runs set status = 'withdrawn' where run_id = $1", [newest])
-        wh.replace_views(_mart_views(wh, previous))
+        wh.replace_views(_mart_views(wh, previous) | restricted_views(wh, previous))
         audit.record(wh, "rollback", newest, f"marts.* show {previous}")
     return withdrawn, now_shown
 

@@ -1,4 +1,4 @@
-"""What is kept: run schemas for a while, daily history for a year and more, month-ends for ever."""
+"""What is kept: run schemas and rejected texts for a while, daily history for a year, month-ends for ever."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from warehouse.runs import is_month_end
 
 KEPT_RUNS = 7
 KEPT_DAYS = 400
+KEPT_TEXT_DAYS = 90
+KEPT_RESULT_DAYS = 400
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,26 @@ class Dropped:
 
     run_ids: list[str]
     dates: list[dt.date]
+    # Rejected rows whose text is gone, rows of test and build results.
+    texts: int
+    results: int
 
 
-def retain(wh: Warehouse, *, kept_runs: int = KEPT_RUNS, kept_days: int = KEPT_DAYS) -> Dropped:
-    """Drop the schemas of old runs and the archived daily snapshots that are no longer kept.
+def retain(
+    wh: Warehouse,
+    *,
+    kept_runs: int = KEPT_RUNS,
+    kept_days: int = KEPT_DAYS,
+    kept_text_days: int = KEPT_TEXT_DAYS,
+    kept_result_days: int = KEPT_RESULT_DAYS,
+) -> Dropped:
+    """Drop the schemas of old runs, the archived daily snapshots, rejected texts and results no longer kept.
 
     Kept are the schemas of the last `kept_runs` published runs, of the run that marts.* show and of the one
     before it, and of every run that began after the oldest of the kept publications. Archived rows older than
-    `kept_days` before the newest standing date go, unless they are month-ends.
+    `kept_days` before the newest standing date go, unless they are month-ends. The texts of rejected rows go
+    `kept_text_days` before the newest delivery (why a row was rejected, and where it stood, stays), results
+    of tests and builds `kept_result_days` before the newest of their kind.
     """
     with wh.transaction():
         wh.lock("runs")
@@ -43,13 +57,46 @@ def retain(wh: Warehouse, *, kept_runs: int = KEPT_RUNS, kept_days: int = KEPT_D
                 if wh.exists(f"archive.{mart}"):
                     wh.execute(f"delete from archive.{mart} where as_of_date in ({listed})")
             wh.execute(f"delete from ops.archived_days where as_of_date in ({listed})")
+        texts = _drop_texts(wh, kept_text_days)
+        results = sum(
+            _drop_older(wh, table, moment, kept_result_days)
+            for table, moment in (("ops.test_results", "executed_at"), ("ops.build_results", "built_at"))
+        )
         audit.record(
             wh,
             "retain",
-            f"last {kept_runs} runs, {kept_days} days",
-            f"dropped {len(run_ids)} run schemas and {len(dates)} archived days",
+            f"last {kept_runs} runs, {kept_days} days, texts {kept_text_days}, results {kept_result_days}",
+            f"dropped {len(run_ids)} run schemas, {len(dates)} archived days, {texts} rejected texts and "
+            f"{results} results",
         )
-    return Dropped(run_ids=run_ids, dates=dates)
+    return Dropped(run_ids=run_ids, dates=dates, texts=texts, results=results)
+
+
+def _drop_texts(wh: Warehouse, kept_days: int) -> int:
+    """Rejected rows of deliveries that old lose what they said, in both tables; the number of such rows."""
+    newest = wh.query("select max(delivered_on) as day from ops.batches")["day"][0].as_py()
+    if newest is None:
+        return 0
+    of_old = "batch_id in (select batch_id from ops.batches where delivered_on < $1)"
+    day = [newest - dt.timedelta(days=kept_days)]
+    # Counted first: not every engine says how many rows it changed.
+    told = wh.query(
+        f"select count(*) as n from ops.rejected_rows where raw_text is not null and {of_old}", day
+    )["n"][0].as_py()
+    wh.execute(f"update ops.rejected_rows set raw_text = null where raw_text is not null and {of_old}", day)
+    wh.execute(f"delete from restricted.rejected_rows where {of_old}", day)
+    return int(told)
+
+
+def _drop_older(wh: Warehouse, table: str, moment: str, kept_days: int) -> int:
+    newest = wh.query(f"select max({moment}) as newest from {table}")["newest"][0].as_py()
+    if newest is None:
+        return 0
+    since = [newest - dt.timedelta(days=kept_days)]
+    count = wh.query(f"select count(*) as n from {table} where {moment} < $1", since)["n"][0].as_py()
+    if count:
+        wh.execute(f"delete from {table} where {moment} < $1", since)
+    return int(count)
 
 
 def _runs_to_drop(wh: Warehouse, kept_runs: int) -> list[str]:

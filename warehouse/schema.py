@@ -248,19 +248,6 @@ def init(wh: Warehouse) -> None:
         wh.replace_views({"ops.standing_snapshots": STANDING_SNAPSHOTS, "ops.covering_runs": COVERING_RUNS})
 
 
-def _note_archived_days(wh: Warehouse) -> None:
-    """For warehouses that archived days before they were noted; nothing to do once one is."""
-    if wh.query("select 1 as one from ops.archived_days limit 1").num_rows:
-        return
-    archived = wh.query(
-        "select table_name as mart from information_schema.tables where table_schema = 'archive'"
-    )
-    for mart in archived["mart"].to_pylist():
-        wh.execute(
-            "insert into ops.archived_days (mart, as_of_date, run_id)"
-            f" select distinct '{mart}', as_of_date, run_id from archive.{mart}"
-        )
-
 def _is_of_another(wh: Warehouse) -> bool:
     """Does another user own the warehouse, so that this one could create nothing in it?"""
     if wh.target != "postgres":
@@ -308,11 +295,25 @@ def _refuse_missing(wh: Warehouse) -> None:
         )
 
 
+def _note_archived_days(wh: Warehouse) -> None:
+    """For warehouses that archived days before they were noted; nothing to do once one is."""
+    if wh.query("select 1 as one from ops.archived_days limit 1").num_rows:
+        return
+    archived = wh.query(
+        "select table_name as mart from information_schema.tables where table_schema = 'archive'"
+    )
+    for mart in archived["mart"].to_pylist():
+        wh.execute(
+            "insert into ops.archived_days (mart, as_of_date, run_id)"
+            f" select distinct '{mart}', as_of_date, run_id from archive.{mart}"
+        )
+
 
 def ensure(wh: Warehouse) -> None:
     """`init` unless it was done; costs a small query or two when it was."""
     if not (
-        wh.exists("ops.build_results")
+        wh.exists("ops.archived_days")
+        and wh.exists("ops.build_results")
         and "published_by" in wh.column_types("ops.publications")
         and "rows_erased" in wh.column_types("ops.batch_files")
     ):

@@ -35,6 +35,13 @@ def actor(environment: Mapping[str, str] | None = None) -> str:
         return f"uid {os.getuid()}"
 
 
+def pseudonym_key_file(environment: Mapping[str, str] | None = None) -> Path | None:
+    """The key of pseudonyms, KEEPWELL_PSEUDONYM_KEY_FILE; None where it is not set."""
+    variables = os.environ if environment is None else environment
+    file = variables.get("KEEPWELL_PSEUDONYM_KEY_FILE")
+    return Path(file).expanduser() if file else None
+
+
 @dataclass(frozen=True)
 class Settings:
     """One bank's warehouse. `url` may hold a password and is therefore left out of the repr.
