@@ -55,8 +55,10 @@ class Ops:
         return self.rows(RUNS, {"ops.runs": ("run_id", "kind", "as_of_date", "status", "note", "started_at")})
 
     def batches(self) -> list[Row]:
-        """All deliveries, the newest first."""
-        return self.rows(BATCHES, {"ops.batches": ("batch_id", "status", "loaded_at")})
+        """All deliveries, the newest first; rows of erased customers were passed over."""
+        table = "ops.batches"
+        column = "rows_erased" if self.may_read(table, ["rows_erased"]) else "0 as rows_erased"
+        return self.rows(BATCHES.format(rows_erased=column), {table: ("batch_id", "status", "loaded_at")})
 
     def trainings(self) -> list[Row]:
         """All trainings with their outcome, the newest first."""
@@ -188,7 +190,7 @@ order by run_id, place
 BATCHES = """
 select
     batch_id, batch_no, delivered_on, is_history, status, rows_read, rows_loaded, rows_rejected,
-    rows_duplicate, loaded_at
+    rows_duplicate, {rows_erased}, loaded_at
 from ops.batches
 order by loaded_at desc, batch_no desc
 """

@@ -16,6 +16,8 @@ from dashboards.plots import runs as plots
 from dashboards.reading import Row
 
 TEMPLATES = Path(__file__).with_name("templates")
+# Units of health checks (warehouse.health) that are parts of one.
+SHARES = ("share of rows", "of the median")
 
 
 def render(history: History, say: Language, *, report: str | None = None) -> str:
@@ -93,7 +95,7 @@ def tiles(history: History, say: Language) -> list[Row]:
     refused = sum(row["status"] == "refused" for row in history.deliveries)
     alerts = sum(row["status"] == "alert" for row in history.health or [])
     return [
-        *found,
+        *({**tile, "is_bad": False} for tile in found),
         {
             "label": say("runs.count_runs", days=FULL_DAYS),
             "value": say.count(len(history.runs)),
@@ -121,9 +123,11 @@ def moment(value: dt.datetime) -> str:
 
 
 def measured(row: Row, column: str, say: Language) -> str:
-    """A value of a health check with its unit; a share as per cents."""
+    """A value of a health check with its unit; a share as per cents; nothing where there is none."""
     value: Any = row[column]
-    if value is None or row["unit"] == "share":
+    if value is None:
+        return ""
+    if row["unit"] in SHARES:
         return say.percent(value)
     shown = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
     return f"{shown} {say.named('health_unit', row['unit'])}"

@@ -6,7 +6,6 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from dashboards.published import gains_of, read
 from dashboards.reading import Reader
 from dashboards.scoring import MOST_CUSTOMERS
 from dashboards.tiering import read_tiering
+from tests.dashboards.pages import Page
 from tests.dashboards.planted import MARTS, customers
 from tests.dashboards.planted_churn import month_ends
 from tests.dashboards.planted_tiers import AS_OF, LIVELY, POORER, TIER_MARTS
@@ -38,43 +38,6 @@ OF_SCORES = {
     "scores", "gains", "lift", "risk_bands", "reasons", "loss", "waterfall", "index_points", "model_auc",
     "model_empc", "groups_auc", "groups_tpr", "drift", "matured_auc", "matured_calibration_slope", "fairness",
 }  # fmt: skip
-
-
-class Page(HTMLParser):
-    """Text, addresses and labels of figures of an HTML page; AssertionError where tags do not match."""
-
-    VOID = ("meta", "link", "br", "img", "input", "hr")
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.text, self.addresses, self.figures, self._open = "", [], set(), []  # type: ignore[var-annotated]
-        self.feed(html)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        named = dict(attributes)
-        self.addresses += [named[name] for name in ("src", "href", "xlink:href", "action") if named.get(name)]
-        if tag == "figure":
-            assert named["aria-label"]
-            self.figures.add(named["data-figure"])
-        if tag not in self.VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attributes)
-        if tag not in self.VOID:
-            self._open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag, f"</{tag}> closes another element"
-
-    def handle_data(self, data: str) -> None:
-        if self._open[-1:] != ["style"]:
-            self.text += data + " "
-
-    def says(self) -> str:
-        return re.sub(r"\s+", " ", self.text)
 
 
 @pytest.fixture
