@@ -32,7 +32,9 @@ with DAG(
         bash_command=commands.watch(),
         final=(1,),
         execution_timeout=timedelta(minutes=10),
-        # The next free worker takes it, whatever else waits; it asks a few small questions.
+        # It asks a few small questions, so it waits for no other task: a pool of its own (`airflow pools set
+        # watch 1 ...` makes it), and the next free worker takes it.
+        pool="watch",
         priority_weight=1000,
         weight_rule="absolute",
     )

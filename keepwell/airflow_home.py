@@ -19,6 +19,9 @@ AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 # Section, option, and how many random bytes the secret has. Fernet asks for 32.
 _SECRETS = (("core", "fernet_key", 32), ("api", "secret_key", 32), ("api_auth", "jwt_secret", 64))
 
+# Where the DAGs share one worker, the watch over them waits for none of them (dags/platform_watch.py).
+_WATCH_POOL = ("watch", "1", "The hourly watch beside everything else")
+
 
 class AirflowHomeError(Exception):
     """Airflow cannot be used here; the message names the log."""
@@ -37,7 +40,12 @@ class AirflowHome:
 
     def environment(self) -> dict[str, str]:
         """What `airflow` and its tasks need to find this home and the bank's warehouse."""
-        return {**os.environ, **self.settings.environment(), "AIRFLOW_HOME": str(self.folder)}
+        return {
+            **os.environ,
+            **self.settings.environment(),
+            **_lineage(os.environ.get("KEEPWELL_OPENLINEAGE_URL")),
+            "AIRFLOW_HOME": str(self.folder),
+        }
 
     def prepare(self) -> None:
         """Write the configuration, keep or make the secrets, migrate the database where Airflow is new.
@@ -88,17 +96,32 @@ class AirflowHome:
         }
 
     def _migrate(self) -> None:
-        stamp, installed = self.folder / "migrated", version("apache-airflow")
-        if stamp.exists() and stamp.read_text() == installed:
+        stamp, wanted = self.folder / "migrated", f"{version('apache-airflow')}, {' '.join(_WATCH_POOL)}"
+        if stamp.exists() and stamp.read_text() == wanted:
             return
         log = self.folder / "migrate.log"
-        with log.open("w") as output:
-            done = subprocess.run(
-                [AIRFLOW, "db", "migrate"], env=self.environment(), stdout=output, stderr=output, check=False
-            )
-        if done.returncode:
-            raise AirflowHomeError(f"Airflow's database could not be prepared; see {log}")
-        stamp.write_text(installed)
+        for command in (["db", "migrate"], ["pools", "set", *_WATCH_POOL]):
+            with log.open("a") as output:
+                done = subprocess.run(
+                    [AIRFLOW, *command], env=self.environment(), stdout=output, stderr=output, check=False
+                )
+            if done.returncode:
+                raise AirflowHomeError(f"Airflow's database could not be prepared; see {log}")
+        stamp.write_text(wanted)
+
+
+def _lineage(url: str | None) -> dict[str, str]:
+    """What makes Airflow's OpenLineage provider, where it is installed, send its events to this server.
+
+    A server that is broken costs each task these seconds; Airflow's own limit is ten.
+    """
+    if not url:
+        return {}
+    return {
+        "OPENLINEAGE_URL": url,
+        "OPENLINEAGE_NAMESPACE": "keepwell",
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "3",
+    }
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -25,6 +25,11 @@ ENVIRONMENT = {
     # Programs that draw tables find no terminal to ask for its width.
     "COLUMNS": "120",
     "RUN_ID": "{{ ti.xcom_pull(task_ids='start_run') or '' }}",
+    # dbt's lineage names the task that it is part of; Airflow has the macro where lineage is on.
+    "OPENLINEAGE_PARENT_ID": (
+        "{% set lineage = macros.OpenLineageProviderPlugin | default({}) %}"
+        "{{ lineage.lineage_parent_id(ti) if lineage.lineage_parent_id is defined else '' }}"
+    ),
 }
 
 # Templates of the parameters of a DAG that is started for the same bank and day.
@@ -58,6 +63,17 @@ _WITH_SEEDS = ("facts", "facts_and_snapshot")
 
 _PYTHON = shlex.quote(sys.executable)
 _DBT = shlex.quote(str(Path(sys.executable).with_name("dbt")))
+_DBT_OL = shlex.quote(str(Path(sys.executable).with_name("dbt-ol")))
+
+# What dbt has built, as OpenLineage's events, from the files that it left. A lineage server that is broken
+# costs these seconds and nothing else.
+_LINEAGE_SECONDS = 20
+_LINEAGE = f"""if [ -n "${{KEEPWELL_OPENLINEAGE_URL:-}}" ]; then
+    export OPENLINEAGE_URL="$KEEPWELL_OPENLINEAGE_URL" OPENLINEAGE_NAMESPACE=keepwell
+    timeout --kill-after=2 {_LINEAGE_SECONDS} {_DBT_OL} send-events --project-dir dbt_project \\
+        --target "$KEEPWELL_TARGET" --target-path "$BANK_HOME/dbt" > "$BANK_HOME/dbt/logs/lineage.log" 2>&1 \\
+        || echo "The lineage of this build was not sent; see $BANK_HOME/dbt/logs/lineage.log" >&2
+fi"""
 
 
 def given(environment: dict[str, str] | None) -> dict[str, str]:
@@ -125,6 +141,7 @@ code=0
 if [ -f "$results" ]; then
     {_as("transformer", f'expectations record-dbt --run "$RUN_ID" {_GATES[layer]} --results "$results"')}
 fi
+{_LINEAGE}
 if [ $code != 0 ]; then
     grep -qs '"status": "fail"' "$results" && exit 1
     exit 75

@@ -13,7 +13,7 @@ from keepwell_dags import commands
 
 NASTY = """a b'c"d;touch pwned $(touch pwned) `touch pwned` \\ *"""
 RECORDER = """#!{python}
-import json, os, sys
+import json, os, sys, time
 with open({calls!r}, "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
 with open({calls!r} + ".roles", "a") as roles:
@@ -29,6 +29,8 @@ if sys.argv[1] == "build" and os.environ.get("RESULTS"):
     folder = sys.argv[sys.argv.index("--target-path") + 1]
     open(os.path.join(folder, "run_results.json"), "w").write(os.environ["RESULTS"])
     open(os.path.join(folder, "password"), "w").write(os.environ["KEEPWELL_PG_PASSWORD"])
+if os.environ.get("HANG") in sys.argv:
+    time.sleep(60)
 command, code = os.environ.get("FAIL", "none 0").split()
 sys.exit(int(code) if command in sys.argv else 0)
 """
@@ -43,7 +45,8 @@ def run(tmp_path: Path) -> Run:
     recorder.chmod(0o755)
 
     def run(script: str, **environment: str) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
-        for program in (sys.executable, str(Path(sys.executable).with_name("dbt"))):
+        programs = [str(Path(sys.executable).with_name(name)) for name in ("dbt-ol", "dbt")]
+        for program in (sys.executable, *programs):
             script = script.replace(program, str(recorder))
         done = subprocess.run(
             ["bash", "-c", script],
@@ -183,6 +186,42 @@ def test_a_failed_dbt_is_recorded_and_only_a_failed_test_is_a_verdict(
     done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS=results, FAIL="build 1")
     assert done.returncode == code
     assert calls[-1][2] == "record-dbt"
+
+
+LINEAGE = {"KEEPWELL_OPENLINEAGE_URL": "http://lineage.test:5000/$(touch pwned)"}
+
+
+def test_lineage_is_sent_only_where_a_server_is_named(run: Run, tmp_path: Path) -> None:
+    done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="{}")
+    assert [call for call in calls if "send-events" in call] == []
+    assert "lineage" not in done.stdout + done.stderr
+    done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="{}", **LINEAGE)
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = tmp_path / "var/banks/demo-postgres/dbt"
+    assert calls[-1] == ["send-events", "--project-dir", "dbt_project", "--target", "postgres"] + [
+        "--target-path",
+        str(folder),
+    ]
+    # After the results are on record, of which nothing may depend on lineage.
+    assert "record-dbt" in calls[-2]
+    assert list(tmp_path.rglob("pwned")) == []
+
+
+@pytest.mark.parametrize(("failure", "code"), [("send-events 1", 0), ("build 1", 75)])
+def test_lineage_that_cannot_be_sent_changes_no_verdict(failure: str, code: int, run: Run) -> None:
+    done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="{}", FAIL=failure, **LINEAGE)
+    assert done.returncode == code
+    assert "send-events" in calls[-1]
+    assert ("lineage of this build was not sent" in done.stderr) == (failure == "send-events 1")
+
+
+def test_lineage_that_hangs_is_ended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = commands.dbt_layer("facts")
+    assert "timeout --kill-after=2 20 " in script
+    script = script.replace("timeout --kill-after=2 20 ", "timeout --kill-after=2 0.2 ")
+    done, _ = run(script, RUN_ID="r", RESULTS="{}", HANG="send-events", **LINEAGE)
+    assert done.returncode == 0
+    assert "lineage of this build was not sent" in done.stderr
 
 
 def test_results_of_an_earlier_dbt_are_not_recorded_again(run: Run) -> None:

@@ -128,6 +128,8 @@ def test_what_is_scheduled_has_a_deadline_but_the_watch(dags: dict[str, Any]) ->
 def test_the_watch_waits_for_no_other_dag(dags: dict[str, Any]) -> None:
     watch = dags["platform_watch"].get_task("watch")
     others = [task for dag_id in WORKFLOWS for task in dags[dag_id].tasks]
+    assert watch.pool == "watch"
+    assert all(task.pool == "default_pool" for task in others)
     assert watch.priority_weight > sum(task.priority_weight for task in others)
     assert {watch.weight_rule.__class__.__name__} != {others[0].weight_rule.__class__.__name__}
     assert dags["platform_watch"].schedule is not None
