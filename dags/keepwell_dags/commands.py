@@ -182,5 +182,9 @@ def retain() -> str:
 
 
 def report() -> str:
-    """The self-contained HTML report of what is published."""
-    return _python("bi_reader", 'dashboards report --out "$BANK_HOME/report/report.html"')
+    """The page of runs and the report of what is published, which links to it: self-contained HTML files."""
+    pages = [
+        _as("bi_reader", f'dashboards {page} --out "$BANK_HOME/report/{page}.html"')
+        for page in ("history", "report")
+    ]
+    return _PREAMBLE + "\n".join(pages)
