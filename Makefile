@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser superset bank benchmark run test lint format policy-check policy-diff rfm-cuts risk-reference sql status rollback down airflow lock lock-images secrets compose-up compose-down compose-test audit clean
+.PHONY: docs help setup browser superset bank benchmark run test lint format policy-check policy-diff rfm-cuts risk-reference sql status rollback down airflow lock lock-images secrets compose-up compose-down compose-test audit clean
 MAKEFLAGS += --no-print-directory
 
 ifneq ($(wildcard .env),)
@@ -95,6 +95,9 @@ status: setup  ## what is loaded, published and running
 
 rollback: setup  ## publish the run before the newest one again
 	@$(PY) -m warehouse rollback
+
+docs: setup  ## dbt's documentation of the warehouse as one page: models, columns, lineage (SOURCE, TARGET)
+	@$(PY) -m keepwell docs
 
 down: setup  ## stop what a run started
 	@$(PY) -m warehouse down

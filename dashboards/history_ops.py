@@ -15,7 +15,7 @@ from dashboards.reading import Row
 from warehouse import Warehouse
 
 # Tests named for a run, and reasons for a refused delivery; their number is always told.
-MOST_FINDINGS, MOST_REASONS = 20, 5
+MOST_FINDINGS, MOST_REASONS = 10, 5
 # What the audit log says of these is free of ids. Of an erasure or an export it tells that it was done, and
 # by whom, and no more.
 TOLD_ACTIONS = ("publish", "rollback", "retain", "fail-run", "roles")

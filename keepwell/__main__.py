@@ -10,6 +10,7 @@ from rich.console import Console
 
 from keepwell.airflow_api import ApiError
 from keepwell.airflow_home import AirflowHome, AirflowHomeError
+from keepwell.docs import DocsError, write_docs
 from keepwell.first_run import FirstRunError, Wanted, first_run
 from keepwell.pipeline import Pipeline, PipelineError
 from keepwell.request import DEMO_AS_OF, BadRequestError, Request
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (BadRequestError, WarehouseError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (PipelineError, ServiceError, AirflowHomeError, FirstRunError, ApiError) as error:
+    except (PipelineError, ServiceError, AirflowHomeError, FirstRunError, ApiError, DocsError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -48,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--target", help="postgres or duckdb (default: KEEPWELL_TARGET, else postgres)")
     run.set_defaults(command=_run)
 
+    docs = commands.add_parser(
+        "docs", help="dbt's documentation of the warehouse as one page; prints its path"
+    )
+    docs.set_defaults(command=_docs)
+
     airflow = commands.add_parser("airflow", help="Airflow's pages and scheduler on localhost, until Ctrl-C")
     airflow.add_argument(
         "--port", type=int, default=8080, help="the port of the pages (default: %(default)s)"
@@ -68,6 +74,12 @@ def _run(options: argparse.Namespace, console: Console) -> None:
             os.environ[name] = value
     request = Request.parse(Settings.from_environment(), options.landing, options.as_of)
     Pipeline(request, console).run()
+
+
+def _docs(_: argparse.Namespace, console: Console) -> None:
+    with console.status("dbt writes the documentation"):
+        page = write_docs(Settings.from_environment())
+    print(page)
 
 
 def _airflow(options: argparse.Namespace, console: Console) -> None:

@@ -57,8 +57,9 @@ class Pipeline:
             if dag_id == "customer_bootstrap":
                 self._tell_history(due)
         if "churn_monitoring" in due:
-            # The day's own report was made before.
-            self._python("The report", "dashboards", "report", "--out", str(self._report()))
+            # The day's own pages were made before.
+            for page in ("history", "report"):
+                self._python("The report", "dashboards", page, "--out", str(self._page(page)))
         self._summary()
 
     @contextmanager
@@ -98,10 +99,11 @@ class Pipeline:
 
     def _summary(self) -> None:
         self._python("The summary", "dashboards", "summary")
-        print(f"Report: {self._report()}")
+        print(f"Report: {self._page('report')}")
+        print(f"Runs and publications: {self._page('history')}")
 
-    def _report(self) -> Path:
-        return self.request.settings.report_dir / "report.html"
+    def _page(self, name: str) -> Path:
+        return self.request.settings.report_dir / f"{name}.html"
 
     def _python(self, name: str, *arguments: str, stdout: int | TextIO | None = None) -> None:
         """A command line of another room, which shows its own progress on stderr."""

@@ -104,7 +104,8 @@ def test_the_rooms_not_named_by_a_run_have_defaults_under_keepwell_home(run: Run
         ]
     ]
     assert run(commands.report(), KEEPWELL_TARGET="duckdb")[1] == [
-        ["-m", "dashboards", "report", "--out", f"{home}/banks/demo-duckdb/report/report.html"]
+        ["-m", "dashboards", page, "--out", f"{home}/banks/demo-duckdb/report/{page}.html"]
+        for page in ("history", "report")
     ]
     assert run(commands.init())[1] == [["-m", "warehouse", "init"]]
     assert run(commands.retain())[1] == [["-m", "warehouse", "retain"]]

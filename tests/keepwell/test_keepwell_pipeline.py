@@ -46,7 +46,9 @@ def test_the_bank_is_shown_before_its_model_is_trained(
     run_with(duckdb_settings, is_built=[False, True], monkeypatch=monkeypatch)
     assert told[2:] == [
         "customer_bootstrap", "dashboards summary --history", "churn_training", "customer_daily",
-        "churn_monitoring", f"dashboards report --out {duckdb_settings.report_dir / 'report.html'}",
+        "churn_monitoring",
+        f"dashboards history --out {duckdb_settings.report_dir / 'history.html'}",
+        f"dashboards report --out {duckdb_settings.report_dir / 'report.html'}",
         "dashboards summary",
     ]  # fmt: skip
     said = " ".join(capsys.readouterr().err.split())
