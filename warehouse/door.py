@@ -82,6 +82,14 @@ class Warehouse(Protocol):
         """
         ...
 
+    def forget_deleted(self, tables: Sequence[str]) -> None:
+        """Let go, outside a transaction, of what the files of the database still hold of deleted rows.
+
+        DuckDB: the file is written anew, whatever the tables. PostgreSQL: the tables are vacuumed, and those
+        of `restricted` written anew; freed space of the others holds it until it is used again.
+        """
+        ...
+
     def close(self) -> None: ...
 
     def __enter__(self) -> Self: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ class DuckWarehouse:
     target = "duckdb"
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path = path
         self._connection = _connect(path, read_only=read_only)
         self._in_transaction = False
 
@@ -148,6 +150,25 @@ class DuckWarehouse:
                 self.execute(f"drop view if exists {quoted_name(name)}")
             else:
                 self.execute(f"create or replace view {quoted_name(name)} as {sql}")
+
+    def forget_deleted(self, tables: Sequence[str]) -> None:
+        # A checkpoint keeps the deleted rows of a group of rows that is not empty.
+        draft = self._path.with_name(f"{self._path.name}.draft")
+        draft.unlink(missing_ok=True)
+        name = quoted(self.query("select current_database() as name")["name"][0].as_py())
+        place = str(draft).replace("'", "''")
+        try:
+            self.execute(f"attach '{place}' as draft")
+            self.execute(f"copy from database {name} to draft")
+            self.execute("detach draft")
+            # Nothing is left to write to the old file, which stays locked until the new one has its place.
+            self.execute("checkpoint")
+            shutil.copymode(self._path, draft)
+            draft.replace(self._path)
+        finally:
+            draft.unlink(missing_ok=True)
+        self._connection.close()
+        self._connection = _connect(self._path, read_only=False)
 
     def close(self) -> None:
         self._connection.close()

@@ -128,8 +128,9 @@ def erase(
         for table in REJECTED:
             _delete_rejected(wh, table, _rejected(wh, table, found.subject))
         now = utc_now()
+        receipt_no = _next_number(wh, now.date())
         receipt = {
-            "receipt_no": _next_number(wh, now.date()),
+            "receipt_no": receipt_no,
             "erased_at": now.isoformat(sep=" ", timespec="seconds"),
             "customer_hash": keyed_hash(key, customer_id),
             "hash": f"HMAC-SHA256 of the customer_id under the key {key_name(key)}",
@@ -143,7 +144,7 @@ def erase(
             "models_trained_with_the_customer": {"versions": models, "note": MODELS_NOTE},
             "not_touched": list(NOT_TOUCHED),
         }
-        _suppress(wh, found.subject, receipt["receipt_no"], now.date())
+        _suppress(wh, found.subject, receipt_no, now.date())
         wh.execute(
             f"""
             insert into {RECEIPTS} (
@@ -152,7 +153,7 @@ def erase(
             values ($1, $2, $3, $4, $5, $6, $7, $8)
             """,
             [
-                receipt["receipt_no"],
+                receipt_no,
                 receipt["customer_hash"],
                 reason,
                 author,
@@ -162,13 +163,10 @@ def erase(
                 now,
             ],
         )
-        audit.record(
-            wh, "erase", str(receipt["receipt_no"]), f"{found.total} rows of {len(found.rows)} tables"
-        )
+        audit.record(wh, "erase", receipt_no, f"{found.total} rows of {len(found.rows)} tables")
         # Each can be made again, so they may go before it is certain that the transaction stands.
         for file in found.files:
             file.unlink(missing_ok=True)
-    _release_space(wh, list(found.rows))
     return receipt
 
 
@@ -187,6 +185,11 @@ def receipt_of(wh: Warehouse, customer_id: str) -> dict[str, Any] | None:
         return None
     receipt: dict[str, Any] = json.loads(rows["receipt"][0].as_py())
     return receipt
+
+
+def release_space(wh: Warehouse, receipt: dict[str, Any]) -> None:
+    """Let the engine's files go of the rows; after `erase`, and once more if that was cut off."""
+    wh.forget_deleted([table for table in receipt["tables_erased"] if wh.exists(table)])
 
 
 def write_receipt(receipt: dict[str, Any], folder: Path) -> Path:
@@ -275,7 +278,8 @@ def _tables(wh: Warehouse) -> Iterator[tuple[str, list[str]]]:
 
 def _condition(subject: Subject, columns: Iterable[str]) -> tuple[str, list[str]]:
     """SQL that is true of the subject's rows of a table, and its parameters."""
-    terms, values = [], []
+    terms: list[str] = []
+    values: list[str] = []
     for column in columns:
         ids = subject.ids(column)
         if ids:
@@ -462,14 +466,3 @@ def _refuse_telling(subject: Subject, **texts: str) -> None:
             raise WarehouseError(
                 f"the {name} names the customer, and the receipt stays: write it without ids and names"
             )
-
-
-def _release_space(wh: Warehouse, tables: list[str]) -> None:
-    """Let the engine forget the rows that were deleted, where it keeps them for a while."""
-    if wh.target == "duckdb":
-        wh.execute("checkpoint")
-        return
-    for table in tables:
-        # Small tables with names and texts are written anew; of a large one the space is freed for use.
-        whole = "full, " if table in (*REJECTED, "restricted.customers") else ""
-        wh.execute(f"vacuum ({whole}analyze) {quoted_name(table)}")

@@ -84,7 +84,8 @@ def _erase(settings: Settings, options: argparse.Namespace) -> None:
             author=options.author,
             key=_key(options),
         )
-    # The second time too: the first may have been cut off before it wrote the file.
+        # The second time too: the first may have been cut off.
+        erasure.release_space(wh, receipt)
     file = erasure.write_receipt(receipt, folder)
     print(json.dumps(receipt, indent=2, ensure_ascii=False))
     print(f"receipt {receipt['receipt_no']} in {file}", file=sys.stderr)
