@@ -82,7 +82,7 @@ async def on_missed_deadline(context: dict[str, Any]) -> None:
         run_id="",
         error=(
             f"Airflow's run {run['dag_run_id']} is {run['state']} and was to be done"
-            f" by {context['deadline']['deadline_time']}"
+            f" by {str(context['deadline']['deadline_time'])[:16]} UTC"
         ),
     )
     log.error("Keepwell: %s", alert.text)
