@@ -140,19 +140,20 @@ def test_each_role_may_what_its_work_needs_and_no_more(
     assert found == (None if trial.may else INSUFFICIENT_PRIVILEGE)
 
 
-@pytest.mark.parametrize("role", ["loader", "publisher"])
-def test_who_may_work_with_a_table_cannot_pass_it_on(sessions: dict[str, adbc.Connection], role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "table"), [("loader", "restricted.rejected_rows"), ("publisher", "ops.audit_log")]
+)
+def test_who_may_work_with_a_table_cannot_pass_it_on(
+    sessions: dict[str, adbc.Connection], role: str, table: str
+) -> None:
     """PostgreSQL warns and grants nothing, where it would refuse a role that has no right at all."""
     with sessions[role].cursor() as cursor:
         cursor.execute("begin")
-        cursor.execute("grant all on restricted.rejected_rows, ops.audit_log to keepwell_bi_reader")
-        cursor.execute(
-            "select has_any_column_privilege('keepwell_bi_reader', name, 'select, insert')"
-            " from unnest(array['restricted.rejected_rows', 'ops.audit_log']) as tables(name)"
-        )
-        held = cursor.fetchall()
+        cursor.execute(f"grant all on {table} to keepwell_bi_reader")
+        cursor.execute(f"select has_any_column_privilege('keepwell_bi_reader', '{table}', 'select, insert')")
+        held = cursor.fetchone()
         cursor.execute("rollback")
-    assert held == [(False,), (False,)]
+    assert held == (False,)
 
 
 def test_the_trials_are_many_and_of_both_kinds() -> None:

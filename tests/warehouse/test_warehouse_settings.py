@@ -31,6 +31,61 @@ def test_another_process_finds_the_same_warehouse() -> None:
     assert Settings.from_environment(settings.environment()) == settings
 
 
+def test_another_process_has_the_same_role() -> None:
+    settings = Settings(
+        home=Path("/srv/bank"), url="postgresql://h/d", role="loader", password_dir=Path("/run/secrets")
+    )
+    assert Settings.from_environment(settings.environment()) == settings
+
+
+def test_a_role_is_the_user_and_its_password_comes_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "keepwell_scorer").write_text("p@ss:w/ord?#'%\n")
+    variables = {
+        "KEEPWELL_HOME": str(tmp_path),
+        "KEEPWELL_WAREHOUSE_URL": "postgresql://warehouse:5432/keepwell?sslmode=require",
+        "KEEPWELL_ROLE": "scorer",
+        "KEEPWELL_PASSWORD_DIR": str(tmp_path),
+    }
+    settings = Settings.from_environment(variables)
+    dbt = dbt_environment(settings)
+    assert (dbt["KEEPWELL_PG_USER"], dbt["KEEPWELL_PG_PASSWORD"]) == ("keepwell_scorer", "p@ss:w/ord?#'%")
+    assert (dbt["KEEPWELL_PG_HOST"], dbt["KEEPWELL_PG_DBNAME"]) == ("warehouse", "keepwell")
+    assert dbt["PGSSLMODE"] == "require"
+    assert "p@ss" not in repr(settings)
+    assert "p@ss" not in str(settings.environment())
+    # A socket's folder stands in the query, and the host is empty.
+    socket = Settings.from_environment({**variables, "KEEPWELL_WAREHOUSE_URL": "postgresql:///d?host=/tmp/s"})
+    assert dbt_environment(socket)["KEEPWELL_PG_HOST"] == "/tmp/s"
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"KEEPWELL_ROLE": ""}, "KEEPWELL_ROLE is not: say as whom"),
+        ({"KEEPWELL_ROLE": "admin"}, "KEEPWELL_ROLE is 'admin': use one of loader, .*, owner"),
+        ({"KEEPWELL_WAREHOUSE_URL": ""}, "the embedded server has one user"),
+        ({"KEEPWELL_WAREHOUSE_URL": "postgresql://me:hush@h/d"}, "names a user"),
+        ({"KEEPWELL_WAREHOUSE_URL": "postgresql://h/d?password=hush"}, "names a user"),
+        ({"KEEPWELL_WAREHOUSE_URL": "postgresql://[h/d"}, "cannot be read"),
+        ({}, "there is no password file .*keepwell_loader"),
+    ],
+)
+def test_mistakes_of_roles_are_named(tmp_path: Path, variables: dict[str, str], words: str) -> None:
+    given = {
+        "KEEPWELL_WAREHOUSE_URL": "postgresql://h/d",
+        "KEEPWELL_ROLE": "loader",
+        "KEEPWELL_PASSWORD_DIR": str(tmp_path),
+        **variables,
+    }
+    with pytest.raises(WarehouseError, match=words) as fault:
+        dbt_environment(Settings.from_environment(given))
+    assert "hush" not in str(fault.value)
+    # Without the folder of passwords the role means nothing.
+    url = {"KEEPWELL_PASSWORD_DIR": "", "KEEPWELL_WAREHOUSE_URL": "postgresql://u@h/d"}
+    plain = Settings.from_environment({**given, **url})
+    assert dbt_environment(plain)["KEEPWELL_PG_USER"] == "u"
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
