@@ -132,7 +132,7 @@ def test_the_rooms_not_named_by_a_run_have_defaults_under_keepwell_home(run: Run
             ],
         ),
         (commands.publish(), ["warehouse publisher"]),
-        (commands.report(), ["dashboards bi_reader"]),
+        (commands.report(), ["dashboards bi_reader", "dashboards bi_reader"]),
         (commands.retain(), ["warehouse publisher"]),
         (commands.watch(), ["warehouse publisher"]),
     ],
