@@ -31,8 +31,8 @@ SCRATCH_MEMORY = "1GB"
 BATCH_ROWS = 65_536
 # Keys asked of the warehouse at a time, and so the loaded rows that are held in memory.
 LOOKUP_KEYS = 200_000
-# What parts the values of a line that cannot be split.
-WORD_BREAKS = r"[\s,;|\"\']+"
+# What parts the values of a line that cannot be split; an apostrophe is written twice in SQL.
+WORD_BREAKS = r"""[\s,;|"'']+"""
 
 
 class Loaded(Protocol):
