@@ -41,6 +41,7 @@ GATE_COLOURS = {"facts": ACCENT, "marts": ACCENT_2, "lists": ACCENT_3}
 MODEL_COLOURS = (ACCENT, ALERT, ACCENT_3, MUTED, ACCENT_2)
 # Pixels of a day and of a lane; days on the axis at most.
 DAY_WIDTH, LEAST_DAYS, LANE, MOST_TICKS = (12, 30), 14, 30, 9
+MOST_RUN_TICKS = 6
 
 
 def timeline(history: History, say: Language) -> str:
@@ -187,11 +188,13 @@ def drawn_models(builds: BuildTimes) -> dict[str, str]:
 
 
 def run_axis(builds: BuildTimes) -> alt.X:
-    """Runs by their place, told by their as-of date."""
+    """Runs by their place; the newest, and some before it, with their as-of date."""
     labels = [run["as_of_date"].strftime("%m-%d") for run in builds.runs]
+    last = len(labels) - 1
+    step = -(-len(labels) // MOST_RUN_TICKS)
     shown = alt.Axis(
+        values=list(range(last % step, last + 1, step)),
         labelAngle=0,
-        labelOverlap="greedy",
         ticks=False,
         labelExpr=f"{labels}[datum.value]",
     )
