@@ -132,9 +132,10 @@ compose-down:  ## stop the stack; its volumes stay
 compose-test: setup browser  ## the stack from secrets to marts, dashboards and restarts, beside any stack in use; half an hour
 	@$(PY) -m pytest tests/compose/stack.py --numprocesses 0 -s
 
-audit: setup  ## known vulnerabilities in what the locks name
-	@for lock in requirements.lock docker/*/requirements.lock; do echo "$$lock" >&2; \
-		$(UV) tool run --quiet pip-audit --require-hashes --disable-pip --requirement "$$lock"; done
+audit: setup  ## known vulnerabilities of what the locks name; fails where an advisory source does not answer
+	@failed=0; for lock in requirements.lock docker/uv.lock docker/*/requirements.lock; do echo "$$lock" >&2; \
+		$(UV) tool run --quiet pip-audit --strict --require-hashes --disable-pip --requirement "$$lock" || failed=1; \
+		done; exit $$failed
 
 clean:  ## remove the environment and caches; data in KEEPWELL_HOME stays
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dbt_project/target dbt_project/logs
