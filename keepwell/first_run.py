@@ -44,6 +44,7 @@ class Wanted:
     pages: str
     user: str
     password_file: Path
+    has_schedules: bool
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "Wanted":
@@ -69,6 +70,7 @@ class Wanted:
             (variables.get("KEEPWELL_AIRFLOW_PAGES") or variables["KEEPWELL_AIRFLOW_URL"]).rstrip("/"),
             variables.get("KEEPWELL_AIRFLOW_USER") or "admin",
             Path(variables["KEEPWELL_AIRFLOW_PASSWORD_FILE"]),
+            (variables.get("KEEPWELL_SCHEDULES") or "False").lower() == "true",
         )
 
 
@@ -86,13 +88,13 @@ def first_run(wanted: Wanted) -> None:
         land(wanted)
     runs = DagRuns(AirflowApi(wanted.airflow, wanted.user, wanted.password_file), wanted.pages)
     runs.switch_on(ALWAYS_ON)
-    if not due:
-        _say(f"{day} is published: nothing to do.")
-        return
-    _say(f"To do for {day}: {', '.join(due)}")
+    if due:
+        _say(f"To do for {day}: {', '.join(due)}")
     for dag_id in due:
         runs.run(dag_id, day)
-    _say(f"{day} is published. Airflow: {wanted.pages}")
+    if not wanted.has_schedules:
+        _say("Schedules are off: KEEPWELL_SCHEDULES=True starts the DAGs of a bank that gets deliveries.")
+    _say(f"{day} is published. Airflow: {wanted.pages}" if due else f"{day} is published: nothing to do.")
 
 
 def land(wanted: Wanted) -> None:

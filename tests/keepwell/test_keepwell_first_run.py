@@ -185,10 +185,12 @@ def test_a_second_start_starts_nothing_and_switches_the_dags_on(
     airflow: Airflow, wanted: Callable[..., Wanted], published: Callable[[bool], None], capsys
 ) -> None:
     published(True)
-    first_run(wanted())
+    first_run(wanted(KEEPWELL_SCHEDULES="True"))
     assert airflow.started == []
     assert not any(airflow.paused.values())
     assert capsys.readouterr().out == "2026-10-31 is published: nothing to do.\n"
+    first_run(wanted())
+    assert capsys.readouterr().out.startswith("Schedules are off: KEEPWELL_SCHEDULES=True starts the DAGs")
 
 
 def test_a_run_that_goes_on_is_waited_for_and_one_that_failed_is_started_anew(
