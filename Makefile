@@ -124,7 +124,7 @@ secrets:  ## random passwords and keys in ./secrets, those that are missing; for
 compose-up: secrets  ## the whole stack in containers, up to the first published marts (docs/operations.md)
 	@docker compose up --detach --build
 	@docker compose logs --no-log-prefix --follow first-run
-	@exit $$(docker compose wait first-run)
+	@exit $$(docker inspect --format '{{.State.ExitCode}}' $$(docker compose ps --all --quiet first-run))
 
 compose-down:  ## stop the stack; its volumes stay
 	@docker compose --profile celery down
