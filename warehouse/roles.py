@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,8 +178,8 @@ def apply(wh: Warehouse, password_dir: Path | None = None) -> list[str]:
 
 def find_differences(wh: Warehouse) -> tuple[list[Right], list[Right]]:
     """Rights that the roles and PUBLIC have and should not, and those that they lack."""
-    _refuse_without_roles(wh)
-    expected, actual = _expected(wh), rights(wh)
+    with _one_look(wh):
+        expected, actual = _expected(wh), rights(wh)
     return sorted(actual - expected), sorted(expected - actual)
 
 
@@ -193,8 +194,8 @@ def table(wh: Warehouse) -> list[tuple[str, str, str]]:
 
     A privilege inside a schema that the role may not enter is none and is left out.
     """
-    found = rights(wh)
-    relations = _relations(wh)
+    with _one_look(wh):
+        found, relations = rights(wh), _relations(wh)
     lines = []
     for role in ("public", *ROLES):
         own = {right for right in found if right.role == role}
@@ -250,6 +251,15 @@ def _in_use(wh: Warehouse) -> bool:
         [role_name("transformer")],
     )
     return bool(found.num_rows)
+
+
+@contextmanager
+def _one_look(wh: Warehouse) -> Iterator[None]:
+    """All that is read is of one moment: a build may be at work, whose tables come and go."""
+    _refuse_without_roles(wh)
+    with wh.transaction():
+        wh.execute("set transaction isolation level repeatable read, read only")
+        yield
 
 
 def _refuse_without_roles(wh: Warehouse) -> None:
