@@ -60,36 +60,9 @@ class Bank:
 
 
 @pytest.fixture(scope="module")
-def server(short_dir: Path) -> Iterator[embedded.Address]:
-    """A cluster of its own, for roles are the whole cluster's; it wants the passwords of ours."""
-    folder = short_dir / "roles"
-    embedded.up(folder, "first")
-    rules = folder / "pg_hba.conf"
-    rules.write_text('local all "/^keepwell_" scram-sha-256\n' + rules.read_text())
-    address = embedded.running(folder)
-    assert address is not None
-    with open_warehouse(Settings(home=short_dir, url=address.url("postgres"))) as wh:
-        wh.query("select pg_reload_conf() as is_reloaded")
-        # Somebody whom no role may become.
-        wh.execute("create role keepwell_owner_of_tests nologin")
-    yield address
-    embedded.down(folder)
-
-
-@pytest.fixture(scope="module")
-def password_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("secrets")
-    for role in (*ROLES, "owner"):
-        file = folder / role_name(role)
-        file.write_text(f"secret of {role} %@:/?#'\n")
-        file.chmod(0o600)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bank(server: embedded.Address, password_dir: Path, short_dir: Path) -> Bank:
+def bank(role_server: embedded.Address, password_dir: Path, short_dir: Path) -> Bank:
     """What an installation of one user has, and then `roles`: everything there has to change hands."""
-    owner = Settings(home=short_dir / "home", url=server.url("first"))
+    owner = Settings(home=short_dir / "home", url=role_server.url("keepwell_tests"))
     with open_warehouse(owner) as wh:
         schema.init(wh)
         plant_source(wh)
@@ -356,24 +329,24 @@ def test_roles_are_made_by_the_owner_only(bank: Bank) -> None:
 
 
 def test_a_database_beside_it_stays_closed_to_the_roles(
-    bank: Bank, server: embedded.Address, short_dir: Path
+    bank: Bank, role_server: embedded.Address, short_dir: Path
 ) -> None:
-    embedded.create_database(server, "beside")
-    owner = Settings(home=short_dir / "beside", url=server.url("beside"))
+    embedded.create_database(role_server, "beside")
+    owner = Settings(home=short_dir / "beside", url=role_server.url("beside"))
     with open_warehouse(owner) as wh:
         schema.init(wh)
         plant_source(wh)
         run_id = plant_run(wh, DAY, "beside")
         publish(wh, run_id)
         assert {right for right in roles.rights(wh) if right.role != "public"} == set()
-    beside = replace(bank.settings("bi_reader"), url=server.url("beside").replace("postgres@", ""))
+    beside = replace(bank.settings("bi_reader"), url=role_server.url("beside").replace("postgres@", ""))
     with open_warehouse(beside) as wh, pytest.raises(WarehouseError, match="permission denied"):
         wh.query("select * from marts.dim_customers")
-    embedded.drop_database(server, "beside")
+    embedded.drop_database(role_server, "beside")
 
 
 def test_an_owner_without_superuser_makes_the_roles_of_an_old_warehouse(
-    server: embedded.Address, short_dir: Path, password_dir: Path, bank: Bank
+    role_server: embedded.Address, short_dir: Path, password_dir: Path, bank: Bank
 ) -> None:
     """As a bank's administrators hand a database out: its owner, and CREATEROLE."""
     folder = short_dir / "plain"
