@@ -38,3 +38,21 @@
         where as_of_date in ({{ days | join(', ') }})
     {%- endif %}
 {%- endmacro %}
+
+{#- The days whose rows of a mart this run can go on from or be compared with: its own, and those that history holds. A day
+    that retention has dropped still stands, and has no rows to tell of. -#}
+{% macro snapshot_days(mart) -%}
+    select as_of_date
+    from {{ ref('int_run_dates') }}
+    where run_kind != 'training'
+
+    union
+
+    select standing.as_of_date
+    from {{ source('ops', 'standing_snapshots') }} as standing
+    inner join {{ source('ops', 'archived_days') }} as archived
+        on
+            standing.as_of_date = archived.as_of_date
+            and standing.run_id = archived.run_id
+            and archived.mart = '{{ mart }}'
+{%- endmacro %}

@@ -8,20 +8,8 @@ run_days as (
     where run_kind != 'training'
 ),
 
-standing_days as (
-    select snapshots.as_of_date
-    from {{ source('ops', 'standing_snapshots') }} as snapshots
-    inner join {{ source('ops', 'archived_days') }} as archived
-        on
-            snapshots.as_of_date = archived.as_of_date
-            and snapshots.run_id = archived.run_id
-            and archived.mart = 'fct_churn_spells'
-),
-
 snapshots as (
-    select as_of_date from run_days
-    union
-    select as_of_date from standing_days
+    {{ snapshot_days('fct_churn_spells') }}
 ),
 
 followed as (
