@@ -120,7 +120,7 @@ def _lineage(url: str | None) -> dict[str, str]:
     return {
         "OPENLINEAGE_URL": url,
         "OPENLINEAGE_NAMESPACE": "keepwell",
-        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "3",
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "2",
     }
 
 

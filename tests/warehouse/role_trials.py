@@ -89,6 +89,7 @@ TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
     # Who did what.
     (AUDIT_ROW, ("publisher",)),
     ("select actor from ops.audit_log", ("auditor",)),
+    ("select action, subject from ops.audit_log", ("publisher", "auditor")),
     ("update ops.audit_log set actor = 'nobody'", ()),
     ("delete from ops.audit_log", ()),
     ("truncate ops.audit_log", ()),

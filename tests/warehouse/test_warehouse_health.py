@@ -208,7 +208,7 @@ def test_too_few_deliveries_say_nothing(bank: Settings) -> None:
         assert set(statuses(wh, at(last), "delivery_volume").values()) == {"unknown"}
 
 
-@pytest.mark.parametrize(("rows", "status", "bound"), [(49, "alert", 0.5), (51, "ok", 3), (301, "alert", 3)])
+@pytest.mark.parametrize(("rows", "status", "bound"), [(49, "alert", 0.5), (51, "ok", 5), (501, "alert", 5)])
 def test_a_volume_far_from_the_median_alerts(rows: int, status: str, bound: float, bank: Settings) -> None:
     with open_warehouse(bank) as wh:
         last = deliver_days(wh, MONDAY, 11, lambda day: 100)

@@ -24,6 +24,7 @@ from tests.warehouse.planted import (
     plant_transactions,
 )
 from tests.warehouse.role_trials import TRIALS, Trial
+from tests.warehouse.test_warehouse_health import plant_policy
 from warehouse import Settings, WarehouseError, embedded, open_warehouse, roles, schema
 from warehouse.connections import postgres_url
 from warehouse.publish import publish, rollback
@@ -383,3 +384,17 @@ def test_duckdb_has_no_roles(duckdb_settings: Settings) -> None:
     told = command(duckdb_settings, "roles")
     assert told.returncode == 2
     assert "DuckDB has no roles" in told.stderr
+
+
+def test_the_watch_needs_no_more_than_the_publisher_may(bank: Bank) -> None:
+    with open_warehouse(bank.settings("transformer")) as wh:
+        plant_policy(wh)
+    told = command(bank.settings("publisher"), "watch")
+    assert "Traceback" not in told.stderr
+    # What was published before the roles stands in the log too; nothing is known of deliveries.
+    found = {line.split()[0]: line.split()[2] for line in told.stdout.splitlines()[1:]}
+    assert found["audit_gap"] == "ok"
+    assert found["publication_age"] == "unknown"
+    with open_warehouse(bank.settings("bi_reader")) as wh:
+        checks = wh.query("select distinct check_name from ops.health_checks")["check_name"].to_pylist()
+    assert sorted(checks) == sorted(found)
