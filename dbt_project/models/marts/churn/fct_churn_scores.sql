@@ -51,6 +51,14 @@ money as (
             and activity.as_of_date = profit.as_of_date
 ),
 
+customers as (
+    select
+        customer_id,
+        branch_id,
+        as_of_date
+    from {{ ref('dim_customers') }}
+),
+
 {# Equal probabilities share a decile: the one of the riskiest of them. #}
 ranked as (
     select
@@ -64,6 +72,7 @@ final as (
     select
         ranked.customer_id,
         ranked.model_version,
+        customers.branch_id,
         band_policy.risk_band,
         band_policy.risk_band_en,
         band_policy.risk_band_zh,
@@ -92,6 +101,10 @@ final as (
             ranked.as_of_date = band_policy.as_of_date
             and {{ in_band('ranked.churn_probability', 'band_policy') }}
     inner join years_lost on ranked.as_of_date = years_lost.as_of_date
+    left join customers
+        on
+            ranked.customer_id = customers.customer_id
+            and ranked.as_of_date = customers.as_of_date
     left join money
         on
             ranked.customer_id = money.customer_id

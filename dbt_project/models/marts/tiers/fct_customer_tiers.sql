@@ -7,6 +7,7 @@ final as (
         customers.customer_id,
         customers.customer_kind,
         customers.relationship_status,
+        customers.branch_id,
         {%- for scheme, (mart, tier) in schemes.items() %}
             {{ mart }}.{{ tier }} as {{ scheme }},
         {%- endfor %}
