@@ -196,6 +196,7 @@ def _dashboard(dashboard: Dashboard, shared: Shared, lang: str, colours: dict[st
             "refresh_frequency": 0,
             # A click would filter other marts by a column that they may not have.
             "cross_filters_enabled": False,
+            "filter_bar_orientation": "HORIZONTAL",
             "native_filter_configuration": [
                 _native_filter(dashboard, native, shared, numbers, lang) for native in dashboard.filters
             ],

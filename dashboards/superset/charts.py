@@ -15,10 +15,14 @@ FORMATS: dict[Format, str] = {
     "decimal": ",.2f",
     "precise": ",.4f",
     "seconds": ",.1f",
+    "precise_percent": ".3%",
+    "day": "",
+    "number_text": "",
     "text": "",
 }
 # In which currency is told by the rows themselves.
 CURRENCY = {"symbol": "AUTO", "symbolPosition": "prefix"}
+NUMERIC = ("integer", "bigint", "numeric", "double")
 AGGREGATES = ("sum", "avg", "min", "max")
 VIZ_TYPES = {
     "number": "big_number_total",
@@ -68,7 +72,7 @@ class _Drawn:
     def dimension(self, asked: Dimension | str) -> str | dict[str, Any]:
         """A column under its label; a date that is an axis stays itself, so that Superset knows it as time."""
         named = names.named(self.shared, asked)
-        self.column(named.column)
+        self.column(f"{named.column}_{self.lang}" if named.names == "mart" else named.column)
         return {
             "expressionType": "SQL",
             "label": named.label.of(self.lang),
@@ -142,6 +146,7 @@ def _number(drawn: _Drawn) -> dict[str, Any]:
         "header_font_size": 0.4,
         "subheader_font_size": 0.15,
         "time_format": "%Y-%m-%d",
+        "force_timestamp_formatting": drawn.format_of(metric) == "day",
         **drawn.number_format(metric),
     }
 
@@ -209,6 +214,8 @@ def _bars(drawn: _Drawn) -> dict[str, Any]:
     if lying:
         # Lying bars are drawn from below: the first name on top wants the order turned round.
         found["x_axis_sort_asc"] = not found["x_axis_sort_asc"]
+        # Names say what they are; a title would stand across them.
+        found["x_axis_title"] = ""
     return found
 
 
@@ -231,12 +238,14 @@ def _pie(drawn: _Drawn) -> dict[str, Any]:
         "metric": drawn.metric(metric),
         "sort_by_metric": False,
         "donut": True,
-        "innerRadius": 45,
-        "outerRadius": 72,
-        "label_type": "key_percent",
+        "innerRadius": 40,
+        "outerRadius": 68,
+        "label_type": "percent",
         "show_labels": True,
         "labels_outside": True,
-        "show_legend": False,
+        "show_legend": True,
+        "legendType": "scroll",
+        "legendOrientation": "top",
         "show_total": True,
         "show_labels_threshold": 0,
         "number_format": form.pop("y_axis_format"),
@@ -261,7 +270,7 @@ def _heatmap(drawn: _Drawn) -> dict[str, Any]:
         "show_legend": False,
         "show_percentage": False,
         "legend_type": "continuous",
-        "linear_color_scheme": "superset_seq_1",
+        "linear_color_scheme": "schemeGnBu",
         "xscale_interval": -1,
         "yscale_interval": -1,
         "left_margin": "auto",
@@ -279,7 +288,7 @@ def _table(drawn: _Drawn) -> dict[str, Any]:
     for asked in chart.dimensions:
         named = names.named(drawn.shared, asked)
         known = drawn.shared.columns.get(named.column)
-        if known is not None and known.format != "text" and drawn.table.columns[named.column] not in TEMPORAL:
+        if known is not None and drawn.table.columns.get(named.column, "").startswith(NUMERIC) and not named.names:
             columns[named.label.of(drawn.lang)] = _cell(drawn, known.format)
     for metric in chart.metrics:
         columns[drawn.label_of(metric)] = _cell(drawn, drawn.format_of(metric))
@@ -307,6 +316,8 @@ def _table(drawn: _Drawn) -> dict[str, Any]:
 def _cell(drawn: _Drawn, chosen: Format) -> dict[str, Any]:
     if chosen == "text":
         return {"horizontalAlign": "left"}
+    if chosen == "number_text":
+        return {"horizontalAlign": "right"}
     found: dict[str, Any] = {"d3NumberFormat": FORMATS[chosen], "horizontalAlign": "right"}
     if chosen == "amount" and drawn.table.currency_column:
         found["currencyFormat"] = CURRENCY

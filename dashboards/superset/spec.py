@@ -14,7 +14,10 @@ GRID_COLUMNS = 12
 # PostgreSQL cuts longer names of result columns, and Superset then does not find its own column again.
 LABEL_BYTES = 63
 
-Format = Literal["integer", "percent", "amount", "decimal", "precise", "seconds", "text"]
+# `number_text`: figures that the query has written out; `day`: the newest date as a big number.
+Format = Literal[
+    "integer", "percent", "precise_percent", "amount", "decimal", "precise", "seconds", "day", "number_text", "text"
+]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
