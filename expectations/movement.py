@@ -83,7 +83,10 @@ def summary(schema: str) -> Asset:
 
 
 def migration(schema: str) -> Asset:
-    """Who came into or stayed in each tier, in each period that has rows, against the tier's customers."""
+    """Who came into or stayed in each tier, in each period that has rows, against the tier's customers.
+
+    A scheme has none where the earlier snapshot is from before the scheme: dbt holds which periods those are.
+    """
     relation = f"{schema}.{MIGRATION}"
     return every_row(
         relation=relation,
@@ -92,8 +95,8 @@ def migration(schema: str) -> Asset:
             (
                 select periods.period, summary.*
                 from {schema}.{SUMMARY} as summary
-                inner join (select distinct as_of_date, period from {relation}) as periods
-                    on summary.as_of_date = periods.as_of_date
+                inner join (select distinct as_of_date, period, scheme from {relation}) as periods
+                    on summary.as_of_date = periods.as_of_date and summary.scheme = periods.scheme
             ) as summary
             full outer join (
                 select

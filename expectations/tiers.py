@@ -7,6 +7,7 @@ shows all tiers side by side, against the policy in force on each date, and agai
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import great_expectations.expectations as gxe
@@ -68,7 +69,7 @@ def assets(wh: Warehouse, run: Run, day: datetime.date) -> list[Asset]:
     """Each scheme's mart on every date of the run, and the shape of all schemes on `day`, its last."""
     return [
         *(scheme_mart(run.run_id, scheme) for scheme in SCHEMES),
-        shape(run.run_id, day, snapshot_before(wh, run, day)),
+        shape(run.run_id, day, snapshot_before(wh, run, day), wh.column_types(f"archive.{TIERS}")),
     ]
 
 
@@ -183,19 +184,26 @@ def scheme_mart(schema: str, scheme: Scheme) -> Asset:
     )
 
 
-def shape(schema: str, day: datetime.date, before: tuple[str, datetime.date] | None) -> Asset:
+def shape(
+    schema: str,
+    day: datetime.date,
+    before: tuple[str, datetime.date] | None,
+    archived_columns: Collection[str] = (),
+) -> Asset:
     """Shares of the tiers of every scheme on `day` and in the standing snapshot before it, in one row.
 
     That snapshot is read from the archive, which keeps published rows after their run's schema was dropped;
-    without one nothing is compared.
+    without one nothing is compared, nor is a scheme that the archive has no column of, or that the snapshot
+    is older than.
     """
     codes = [scheme.code for scheme in SCHEMES]
+    before_listed = ", ".join(code if code in archived_columns else f"null as {code}" for code in codes)
     listed = ", ".join(codes)
     standing = ""
     if before is not None:
         standing = f"""
             union all
-            select 'standing' as side, {listed}
+            select 'standing' as side, {before_listed}
             from archive.{TIERS}
             where run_id = '{before[0]}' and as_of_date = date '{before[1]}'
         """
@@ -222,6 +230,7 @@ def shape(schema: str, day: datetime.date, before: tuple[str, datetime.date] | N
                 count(case when side = 'standing' then 1 end) * 1.0e0 as count_standing
             from shown
             group by grouping sets ({", ".join(f"({code})" for code in codes)})
+            having coalesce({listed}) is not null
         ),
 
         -- Tiers without a customer have a share too.

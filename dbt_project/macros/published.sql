@@ -23,17 +23,26 @@
 {%- endmacro %}
 
 {#- Rows of a mart as this run builds it, and of its history on the days that `days_of_history` gives, which reads the
-    relation `dates` (without it there are none). -#}
+    relation `dates` (without it there are none). A column that the mart has gained since is null in history. -#}
 {% macro rows_of_history_too(mart, columns, dates, days_of_history) -%}
     {%- set history = published(mart) -%}
     {%- set days = days_in_text(days_of_history) if history and load_relation(dates) else [] %}
     select {{ columns | join(', ') }}
     from {{ ref(mart) }}
     {%- if days %}
+        {%- set known = adapter.get_columns_in_relation(history) | map(attribute='name') | list -%}
+        {%- set types = {} %}
 
         union all
 
-        select {{ columns | join(', ') }}
+        select
+            {%- for column in adapter.get_columns_in_relation(ref(mart)) if column.name in columns %}
+                {%- do types.update({column.name: column.data_type}) -%}
+            {%- endfor %}
+            {%- for column in columns %}
+                {{ column if column in known else 'cast(null as ' ~ types[column] ~ ') as ' ~ column }}
+                {{- ', ' if not loop.last }}
+            {%- endfor %}
         from {{ history }}
         where as_of_date in ({{ days | join(', ') }})
     {%- endif %}

@@ -1,5 +1,6 @@
 -- Columns of tiers are the stock of the as-of date, rows the stock of the date before, tier by tier. A customer who changed
--- kind counts as the later one, so the stock before adds up over both kinds only.
+-- kind counts as the later one, so the stock before adds up over both kinds only. Nothing is compared with a snapshot that did
+-- not have the scheme yet.
 with
 
 customers as (
@@ -35,13 +36,34 @@ stock as (
     group by scheme, tier, customer_kind, as_of_date
 ),
 
+without_scheme as (
+    select distinct
+        scheme,
+        as_of_date
+    from stock
+    where tier is null
+),
+
+schemes as (
+    select distinct scheme
+    from stock
+),
+
 periods as (
     select
-        period,
-        as_of_date,
-        from_date
-    from {{ ref('int_tier_base_dates') }}
-    where period != 'churn'
+        base_dates.period,
+        schemes.scheme,
+        base_dates.as_of_date,
+        base_dates.from_date
+    from {{ ref('int_tier_base_dates') }} as base_dates
+    cross join schemes
+    left join without_scheme
+        on
+            base_dates.from_date = without_scheme.as_of_date
+            and schemes.scheme = without_scheme.scheme
+    where
+        base_dates.period != 'churn'
+        and without_scheme.scheme is null
 ),
 
 expected as (
@@ -54,7 +76,10 @@ expected as (
         stock.tier,
         stock.count_stock
     from periods
-    inner join stock on periods.as_of_date = stock.as_of_date
+    inner join stock
+        on
+            periods.as_of_date = stock.as_of_date
+            and periods.scheme = stock.scheme
 
     union all
 
@@ -67,7 +92,10 @@ expected as (
         stock.tier,
         stock.count_stock
     from periods
-    inner join stock on periods.from_date = stock.as_of_date
+    inner join stock
+        on
+            periods.from_date = stock.as_of_date
+            and periods.scheme = stock.scheme
     where stock.customer_kind = 'all'
 ),
 

@@ -29,11 +29,19 @@ counted as (
         base_dates.period,
         later.customer_kind,
         {%- for column in columns %}
-            count(*) filter (where earlier.{{ column }} != middle.{{ column }}) as count_moved_{{ column }},
-            count(*) filter (
-                where
-                earlier.{{ column }} != middle.{{ column }} and later.{{ column }} = earlier.{{ column }}
-            ) as count_back_{{ column }},
+            {# Null where the earliest snapshot did not have the scheme yet. #}
+            case
+                when count(*) = count(earlier.{{ column }})
+                    then count(*) filter (where earlier.{{ column }} != middle.{{ column }})
+            end as count_moved_{{ column }},
+            case
+                when count(*) = count(earlier.{{ column }})
+                    then
+                        count(*) filter (
+                            where
+                            earlier.{{ column }} != middle.{{ column }} and later.{{ column }} = earlier.{{ column }}
+                        )
+            end as count_back_{{ column }},
         {%- endfor %}
         base_dates.as_of_date,
         base_dates.earlier_date

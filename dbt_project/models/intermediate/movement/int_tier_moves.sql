@@ -173,6 +173,20 @@ named as (
     from counted
 ),
 
+{# A scheme that the earlier snapshot did not have yet has no moves since. #}
+comparable as (
+    select *
+    from (
+        select
+            *,
+            count(*) filter (where from_state = 'in_stock' and tier_before is null) over (
+                partition by set_no, period, as_of_date
+            ) as count_without_tier
+        from named
+    ) as looked_up
+    where count_without_tier = 0
+),
+
 {# The tier that a customer without an open account had goes into its state. #}
 final as (
     select
@@ -190,7 +204,7 @@ final as (
         cast(sum(sum_balance) as {{ money() }}) as sum_balance,
         as_of_date,
         from_date
-    from named
+    from comparable
     group by
         scheme, basis, period, customer_kind, from_state, from_tier, to_state, to_tier, as_of_date, from_date
 )
