@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from tests.warehouse.hunt import find_in_files, find_in_tables
 from warehouse import open_warehouse
 
 AS_OF, NEXT = "2026-10-29", "2026-10-30"
+MONTH_END = date(2026, 9, 30)
 # Shares an account with somebody, holds others alone, has a loan, and is in the delivery of the next day.
 SUBJECT = "C0000038"
 SUPPRESSED = "restricted.erased_customers"
@@ -78,8 +80,6 @@ def plant_rejections(bank: Bank, texts: list[str]) -> None:
 
 
 def erase(bank: Bank, key: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    import os
-
     return subprocess.run(
         [
             *(sys.executable, "-m", "warehouse", "erase", "--customer", SUBJECT, "--reason", "asked for it"),
@@ -99,25 +99,23 @@ def test_who_is_erased_is_nowhere_and_the_next_day_passes(
     key.chmod(0o600)
     bank = make_bank(target, f"erase{target[:4]}")
     bank.ingest(AS_OF)
-    bank.bootstrap(AS_OF, since=date(2026, 9, 30), until=date(2026, 9, 30))
-    shown = bank.publish_day(AS_OF)
+    built = bank.bootstrap(AS_OF, since=MONTH_END, until=MONTH_END)
     plant_rejections(bank, traces(bank))
     report = bank.settings.report_dir / "report.html"
-    bank.shell(
-        f"{commands._PREAMBLE}{sys.executable} -m dashboards report --customer {SUBJECT} --out {report}"
-    )
+    report.parent.mkdir(parents=True)
+    report.write_text(f"<td>{SUBJECT}</td>")
     texts = traces(bank)
     with open_warehouse(bank.settings) as wh:
         before = find_in_tables(wh, texts)
-        neighbours = wh.query("select customer_id from marts.dim_customers order by 1")["customer_id"]
+        neighbours = wh.query("select customer_id from history.dim_customers order by 1")["customer_id"]
     schemas = {table.partition(".")[0] for table in before}
-    assert {"raw", "restricted", "core", "archive", "ops", shown} <= schemas
+    assert {"raw", "restricted", "core", "archive", "ops", built} <= schemas
     # The list of the tables in which one customer is found, as docs/operations.md has it.
     assert {
         *("raw.customers", "raw.account_holders", "raw.accounts", "raw.transactions", "raw.loans"),
         *("raw.loan_payments", "raw.month_end_balances", "restricted.customers", "restricted.rejected_rows"),
         *("ops.rejected_rows", "core.fct_customer_activity_daily", "core.fct_account_flows_daily"),
-        *("archive.fct_customer_features", "archive.fct_customer_tiers", f"{shown}.dim_customers"),
+        *("archive.fct_customer_features", "archive.fct_customer_tiers", f"{built}.dim_customers"),
     } <= set(before)
     assert str(report.relative_to(bank.settings.home)) in find_in_files(bank.settings, texts)
 
@@ -144,7 +142,7 @@ def test_who_is_erased_is_nowhere_and_the_next_day_passes(
 
     nowhere()
     with open_warehouse(bank.settings) as wh:
-        left = wh.query("select customer_id from marts.dim_customers order by 1")["customer_id"]
+        left = wh.query("select customer_id from history.dim_customers order by 1")["customer_id"]
         assert left.to_pylist() == [name for name in neighbours.to_pylist() if name != SUBJECT]
         assert wh.query("select line_no from restricted.rejected_rows where batch_id = 'B'")[
             "line_no"
@@ -172,7 +170,7 @@ def test_who_is_erased_is_nowhere_and_the_next_day_passes(
     nowhere()
     # A day that was built before, again: the same customers, and what is known of them, without him.
     if target == "duckdb":
-        audit = bank.start("audit", "2026-09-30")
+        audit = bank.start("audit", str(MONTH_END))
         bank.build(audit, "features")
         bank.shell(commands.expectations("leakage"), RUN_ID=audit)
         # Built from nothing, the facts pass their tests of every batch as well.

@@ -82,3 +82,50 @@ def test_days_archived_before_they_were_noted_are_found(settings: Settings) -> N
         wh.execute("drop table ops.archived_days")
         ensure(wh)
         assert wh.query("select * from ops.archived_days order by mart").to_pylist() == noted
+
+
+def test_rejected_texts_and_results_go_and_what_was_wrong_stays(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        run_id = published(wh, DAY, "one").run_id
+        for number, age in ((1, 91), (2, 90), (3, 0)):
+            wh.execute(
+                "insert into ops.batches (batch_id, batch_no, source, delivered_on, is_history, status,"
+                " rows_read, rows_loaded, rows_rejected, rows_duplicate, loaded_at)"
+                " values ($1, $2, 'demo', $3, false, 'loaded', 1, 0, 1, 0, timestamp '2026-10-31 00:00:00')",
+                [f"B{number}", number, DAY - dt.timedelta(days=age)],
+            )
+            wh.execute(
+                "insert into ops.rejected_rows values ($1, 'e', 'f', 1, 'c', 'type', 'why', 'text')",
+                [f"B{number}"],
+            )
+            wh.execute(
+                "insert into restricted.rejected_rows values ($1, 'e', 'f', 1, 'text')", [f"B{number}"]
+            )
+        newest = wh.query("select max(executed_at) as at from ops.test_results")["at"][0].as_py()
+        for days, name in ((400, "kept"), (401, "old")):
+            moment = newest - dt.timedelta(days=days)
+            wh.execute(
+                "insert into ops.test_results (run_id, tool, gate, test_name, severity, status, executed_at)"
+                " values ($1, 'dbt', 'marts', $2, 'warn', 'pass', $3)",
+                [run_id, name, moment],
+            )
+            for built_at in {moment, newest}:
+                wh.execute(
+                    "insert into ops.build_results values ($1, 'marts', $2, 'model', 'success', 1.0, $3)",
+                    [run_id, name, built_at],
+                )
+        dropped = retain(wh)
+        assert (dropped.texts, dropped.results) == (1, 2)
+        texts = wh.query("select batch_id, raw_text, reason from ops.rejected_rows order by 1").to_pylist()
+        assert [(row["batch_id"], row["raw_text"], row["reason"]) for row in texts] == [
+            ("B1", None, "why"),
+            ("B2", "text", "why"),
+            ("B3", "text", "why"),
+        ]
+        assert wh.query("select batch_id from restricted.rejected_rows order by 1")[
+            "batch_id"
+        ].to_pylist() == ["B2", "B3"]
+        names = wh.query("select test_name from ops.test_results where test_name in ('kept', 'old')")
+        assert names["test_name"].to_pylist() == ["kept"]
+        assert (retain(wh).texts, retain(wh, kept_text_days=0).texts) == (0, 1)
