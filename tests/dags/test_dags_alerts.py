@@ -298,6 +298,25 @@ def test_an_alert_names_the_section_that_helps(
     assert Listener.heard[0]["kind"] == kind
 
 
+def test_every_task_whose_failure_has_a_section_of_its_own_is_a_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is renamed would be told as any other."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(PROJECT / "dags"))
+    assert KINDS.keys() <= {task.task_id for dag in bag.dags.values() for task in dag.tasks}
+    assert bag.dags["platform_watch"].task_ids == ["watch"]
+
+
+def test_the_checks_are_those_of_the_watch() -> None:
+    from warehouse import health
+
+    # In this order, which is that of urgency.
+    assert tuple(health.CHECKS) == CHECKS
+
+
 def anchors(markdown: str) -> set[str]:
     return set(re.findall(r'<a id="(alert-[a-z-]+)"></a>', markdown))
 

@@ -6,8 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from jinja2 import Template
 
 from keepwell_dags import commands
 
@@ -208,6 +211,23 @@ def test_lineage_is_sent_only_where_a_server_is_named(run: Run, tmp_path: Path) 
     assert list(tmp_path.rglob("pwned")) == []
 
 
+@pytest.mark.parametrize(
+    ("macros", "parent"),
+    [
+        (SimpleNamespace(), ""),
+        (SimpleNamespace(OpenLineageProviderPlugin=SimpleNamespace()), ""),
+        (
+            SimpleNamespace(OpenLineageProviderPlugin=SimpleNamespace(lineage_parent_id=lambda ti: ti)),
+            "a/b/c",
+        ),
+    ],
+    ids=["no provider", "provider that is off", "provider that is on"],
+)
+def test_lineage_names_its_task_where_airflow_knows_of_lineage(macros: Any, parent: str) -> None:
+    template = Template(commands.ENVIRONMENT["OPENLINEAGE_PARENT_ID"])
+    assert template.render(macros=macros, ti="a/b/c") == parent
+
+
 @pytest.mark.parametrize(("failure", "code"), [("send-events 1", 0), ("build 1", 75)])
 def test_lineage_that_cannot_be_sent_changes_no_verdict(failure: str, code: int, run: Run) -> None:
     done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="{}", FAIL=failure, **LINEAGE)
@@ -216,7 +236,7 @@ def test_lineage_that_cannot_be_sent_changes_no_verdict(failure: str, code: int,
     assert ("lineage of this build was not sent" in done.stderr) == (failure == "send-events 1")
 
 
-def test_lineage_that_hangs_is_ended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lineage_that_hangs_is_ended(run: Run) -> None:
     script = commands.dbt_layer("facts")
     assert "timeout --kill-after=2 20 " in script
     script = script.replace("timeout --kill-after=2 20 ", "timeout --kill-after=2 0.2 ")
