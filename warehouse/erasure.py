@@ -166,7 +166,7 @@ def erase(
         audit.record(wh, "erase", receipt_no, f"{found.total} rows of {len(found.rows)} tables")
         # Each can be made again, so they may go before it is certain that the transaction stands.
         for file in found.files:
-            file.unlink(missing_ok=True)
+            _remove(file)
     return receipt
 
 
@@ -266,7 +266,8 @@ def _tables(wh: Warehouse) -> Iterator[tuple[str, list[str]]]:
         where
             classes.relkind = 'r'
             and attributes.attname in ({listed})
-            and namespaces.nspname not in ('information_schema', 'pg_catalog', 'pg_toast')
+            and namespaces.nspname <> 'information_schema'
+            and namespaces.nspname not like 'pg_%'
         order by 1, 2, 3
         """
     ).to_pylist()
@@ -408,6 +409,16 @@ def _files(settings: Settings, subject: Subject) -> list[Path]:
         for file in sorted(folder.rglob("*"))
         if file.is_file() and naming.search(file.read_text(encoding="utf-8", errors="ignore"))
     ]
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as fault:
+        raise WarehouseError(
+            f"cannot remove {file}, which shows the customer ({fault.strerror}): nothing was erased; remove "
+            "it and erase again"
+        ) from fault
 
 
 def _models(wh: Warehouse, customer_id: str) -> list[str]:

@@ -68,7 +68,7 @@ def _erase(settings: Settings, options: argparse.Namespace) -> None:
     with open_warehouse(settings) as wh:
         schema.ensure(wh)
         earlier = erasure.receipt_of(wh, options.customer)
-        if options.dry_run and earlier is None:
+        if options.dry_run and not earlier:
             found = erasure.plan(wh, settings, options.customer)
             for table, count in found.rows.items():
                 print(f"{count:>9,}  {table}")
@@ -84,10 +84,12 @@ def _erase(settings: Settings, options: argparse.Namespace) -> None:
             author=options.author,
             key=_key(options),
         )
-        # The second time too: the first may have been cut off.
-        erasure.release_space(wh, receipt)
-    file = erasure.write_receipt(receipt, folder)
+        if not options.dry_run:
+            # The second time too: the first may have been cut off.
+            erasure.release_space(wh, receipt)
+    if not options.dry_run:
+        file = erasure.write_receipt(receipt, folder)
+        print(f"receipt {receipt['receipt_no']} in {file}", file=sys.stderr)
     print(json.dumps(receipt, indent=2, ensure_ascii=False))
-    print(f"receipt {receipt['receipt_no']} in {file}", file=sys.stderr)
     if earlier:
         raise NothingToDoError(f"the customer was erased on {receipt['erased_at']}, see the receipt")
