@@ -50,30 +50,29 @@ COMMON: dict[str, Any] = {
 }  # fmt: skip
 
 
-def done_within(hours: float) -> DeadlineAlert:
+def done_within(hours: float) -> DeadlineAlert | None:
     """An alert when a run has not ended well this many hours after Airflow queued it: when it was due.
 
-    The triggerer sends it, so that it needs no free worker. A run that is mended in time takes it back.
+    KEEPWELL_DEADLINE_HOURS of the DAG processor says otherwise for every DAG with a deadline, 0 that there is
+    none. It is the only value that parsing reads from the environment: Airflow's own way, a Variable, keeps a
+    run from being created where nobody has set it. The triggerer sends the alert, so that it needs no free
+    worker; a run that is mended in time takes it back. Raises ValueError, which Airflow's pages show as an
+    import error, when the variable holds no hours.
     """
+    text = os.environ.get("KEEPWELL_DEADLINE_HOURS") or str(hours)
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = -1.0
+    if not 0 <= hours <= 168:
+        raise ValueError(
+            f"KEEPWELL_DEADLINE_HOURS is {text!r}: write hours, such as 4, up to 168; 0: no deadline"
+        )
+    if not hours:
+        return None
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=hours),
         callback=AsyncCallback(on_missed_deadline),
         name=f"done within {hours:g} hours",
     )
-
-
-def deadline_hours(default: float) -> float:
-    """KEEPWELL_DEADLINE_HOURS of the DAG processor, which writes the deadline into what it has parsed.
-
-    The only value that parsing reads from the environment: Airflow's own way, a Variable, keeps a run from
-    being created where nobody has set it. Raises ValueError, which Airflow's pages show as an import error.
-    """
-    text = os.environ.get("KEEPWELL_DEADLINE_HOURS") or str(default)
-    try:
-        hours = float(text)
-    except ValueError:
-        hours = 0.0
-    if not 0 < hours <= 168:
-        raise ValueError(f"KEEPWELL_DEADLINE_HOURS is {text!r}: write hours, such as {default:g}, up to 168")
-    return hours

@@ -373,22 +373,30 @@ def test_the_deadline_is_of_the_environment(
 ) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     monkeypatch.setenv("KEEPWELL_DEADLINE_HOURS", text)
-    from keepwell_dags.arguments import deadline_hours, done_within
+    from keepwell_dags.arguments import done_within
 
-    assert deadline_hours(4) == hours
-    alert = done_within(hours)
+    alert = done_within(4)
+    assert alert is not None
     assert alert.interval == dt.timedelta(hours=hours)
     # The path by which the triggerer imports it.
     assert alert.callback.path == "keepwell_dags.alerts.on_missed_deadline"
 
 
-@pytest.mark.parametrize("text", ["four", "0", "-1", "200", "nan"])
+def test_no_hours_are_no_deadline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("KEEPWELL_DEADLINE_HOURS", "0")
+    from keepwell_dags.arguments import done_within
+
+    assert done_within(4) is None
+
+
+@pytest.mark.parametrize("text", ["four", "-1", "200", "nan"])
 def test_a_deadline_of_nonsense_is_refused(
     text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     monkeypatch.setenv("KEEPWELL_DEADLINE_HOURS", text)
-    from keepwell_dags.arguments import deadline_hours
+    from keepwell_dags.arguments import done_within
 
     with pytest.raises(ValueError, match="KEEPWELL_DEADLINE_HOURS"):
-        deadline_hours(4)
+        done_within(4)
