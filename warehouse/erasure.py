@@ -344,11 +344,11 @@ def _rejected(wh: Warehouse, table: str, subject: Subject) -> list[tuple[str, st
     needles = [*subject.all_ids(), *subject.personal]
     reason = "reason" if "reason" in wh.column_types(table) else "null"
     # The engine looks for the letters, which is quick; what they stand in is looked at here.
-    found = " or ".join(
-        f"raw_text like ${2 * number + 1} or {reason} like ${2 * number + 2}"
-        for number in range(len(needles))
-    )
-    patterns = [pattern for needle in needles for pattern in [f"%{_escaped(needle)}%"] * 2]
+    # A line that was split is kept as JSON, in which a quotation mark has a backslash before it.
+    letters = {*needles, *(json.dumps(needle, ensure_ascii=False)[1:-1] for needle in needles)}
+    patterns = [f"%{_escaped(text)}%" for text in sorted(letters)]
+    text = f"coalesce(raw_text, '') || chr(10) || coalesce({reason}, '')"
+    found = " or ".join(f"{text} like ${number}" for number in _numbers(patterns))
     rows = wh.query(
         f"select batch_id, entity, file_name, line_no, raw_text, cast({reason} as varchar) as reason"
         f" from {table} where {found}",

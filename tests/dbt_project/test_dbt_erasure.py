@@ -65,7 +65,7 @@ def plant_rejections(bank: Bank, texts: list[str]) -> None:
     lines = {
         1: ("campaign_contacts", json.dumps({"contact_id": "X", "customer_id": SUBJECT}), "no such campaign"),
         2: ("transactions", f'T1,{texts[1]},"', f'account_id: "{texts[1]}" is not sound'),
-        3: ("customers", json.dumps({"customer_id": None, "full_name": name}), "customer_id is empty"),
+        3: ("customers", f'{{"customer_id":null,"full_name":"{name}"}}', "customer_id is empty"),
         4: ("customers", json.dumps({"customer_id": "C9999999", "full_name": "Another"}), "no kind"),
     }
     with open_warehouse(bank.settings) as wh:

@@ -185,6 +185,18 @@ def test_rejected_rows_that_name_him_go_and_others_stay(settings: Settings) -> N
         assert ids(wh, "restricted.rejected_rows", "line_no") == [line for line in kept if line != "8"]
 
 
+def test_a_name_with_marks_is_found_in_a_line_that_is_kept_as_json(settings: Settings) -> None:
+    name = 'O"Neil \\ 北_京 100%'
+    with open_warehouse(settings) as wh:
+        plant(wh)
+        wh.execute("insert into restricted.customers values ('C5', $1, '1', 'h')", [name])
+        for line, found in ((1, name), (2, 'O"Neil')):
+            text = json.dumps({"full_name": found}, ensure_ascii=False)
+            wh.execute("insert into restricted.rejected_rows values ('B', 'e', 'f', $1, $2)", [line, text])
+        erase(wh, settings, "C5", reason="asked", author="S-12", key=KEY)
+        assert ids(wh, "restricted.rejected_rows", "line_no") == ["2"]
+
+
 def test_an_amount_is_not_taken_for_a_customer_of_digits(duckdb_settings: Settings) -> None:
     with open_warehouse(duckdb_settings) as wh:
         plant(wh)
