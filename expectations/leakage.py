@@ -13,10 +13,21 @@ FEATURES = "fct_customer_features"
 KEY = ("as_of_date", "customer_id")
 # Doubles are computed from exact sums; what may differ is the last place of a logarithm after an upgrade.
 TOLERANCE = "1e-9"
+# Features that set a customer against the others of the day: when one of them is erased, all may move a hair.
+RELATIVE = (
+    *("ratio_transactions_to_kind_365d", "rfm_recency_score", "rfm_frequency_score", "rfm_monetary_score"),
+    *("change_in_rfm_points_1m", "change_in_rfm_points_3m"),
+)
+# More than no row at all: a rule with an allowed share warns.
+NEXT_TO_NONE = 1e-9
 
 
 def assets(wh: Warehouse, run: Run) -> list[Asset]:
-    """The leakage suite of an audit run: who has features, and every column of them, against the archive."""
+    """The leakage suite of an audit run: who has features, and every column of them, against the archive.
+
+    Where a customer was erased after the day was published, RELATIVE features warn and close no gate.
+    """
+    moved = RELATIVE if _was_anybody_erased(wh, run) else ()
     rebuilt, archived = f"{run.run_id}.{FEATURES}", f"history.{FEATURES}"
     types = wh.column_types(rebuilt) or {}
     kept = wh.column_types(archived) or {}
@@ -35,7 +46,7 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
             """,
             rules=[
                 Rule("the_same_customers_have_features", "new_id is null or old_id is null"),
-                *(_unchanged(name, types[name]) for name in columns),
+                *(_unchanged(name, types[name], may_move=name in moved) for name in columns),
                 *(Rule(f"{name}_stands_in_history", "new_id is not null") for name in unknown),
             ],
             reads=(rebuilt, archived),
@@ -48,10 +59,32 @@ def assets(wh: Warehouse, run: Run) -> list[Asset]:
     ]
 
 
-def _unchanged(name: str, kind: str) -> Rule:
+def _was_anybody_erased(wh: Warehouse, run: Run) -> bool:
+    """Was a customer erased after the archived day was published?"""
+    erased = wh.query(
+        """
+        select count(*) as n
+        from ops.erasures
+        where erased_at > (
+            select max(publications.published_at)
+            from ops.publications as publications
+            inner join ops.standing_snapshots as standing on publications.run_id = standing.run_id
+            where standing.as_of_date = $1 and publications.withdrawn_at is null
+        )
+        """,
+        [run.as_of_date],
+    )
+    return bool(erased["n"][0].as_py())
+
+
+def _unchanged(name: str, kind: str, *, may_move: bool = False) -> Rule:
     new, old = f"new_{name}", f"old_{name}"
     differs = f"{new} is distinct from {old}"
     if "double" in kind.lower():
         scale = f"greatest(abs({new}), abs({old}), 1)"
         differs += f" and coalesce(abs({new} - {old}) > {TOLERANCE} * {scale}, true)"
-    return Rule(f"{name}_is_what_was_known", f"new_id is not null and old_id is not null and {differs}")
+    return Rule(
+        f"{name}_is_what_was_known",
+        f"new_id is not null and old_id is not null and {differs}",
+        allowed_share=NEXT_TO_NONE if may_move else 0,
+    )

@@ -64,6 +64,8 @@ GRANTED: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
                 "ops.training_runs",
             ),
         ),
+        # The leakage suite asks whether somebody was erased since a day was published.
+        ("select (erased_at)", ("ops.erasures",)),
         ("select, insert, delete", ("ops.test_results", "ops.build_results")),
     ),
     "scorer": (

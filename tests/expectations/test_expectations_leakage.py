@@ -167,3 +167,38 @@ def test_a_customer_the_archive_never_had_is_told(bank: Settings) -> None:
         )
     assert gate("leakage") == 1
     assert set(broken(bank, "leakage")) == {"the_same_customers_have_features"}
+
+
+@pytest.mark.parametrize(
+    ("feature", "erased_on", "code", "severity"),
+    [
+        ("rfm_recency_score", "2026-07-02", 0, "warn"),
+        ("rfm_recency_score", "2026-07-01", 1, "error"),
+        ("closing_balance", "2026-07-02", 1, "error"),
+    ],
+)
+def test_features_relative_to_others_may_move_when_one_of_them_is_erased(
+    bank: Settings, feature: str, erased_on: str, code: int, severity: str
+) -> None:
+    """The day was published on the first of July at noon."""
+    with open_warehouse(bank) as wh:
+        wh.execute(
+            "insert into ops.publications (publication_no, run_id, kind, as_of_date, scores_status,"
+            " rows_published, published_at) values (1, $1, 'daily', $2, 'none', 0, $3)",
+            [DAILY, PAST, dt.datetime(2026, 7, 1, 12)],
+        )
+        wh.execute(
+            "insert into ops.erasures (receipt_no, customer_hash, reason, author, rows_erased, tables_erased,"
+            " erased_at) values ('E1', 'h', 'r', 'a', 1, '{}', $1)",
+            [dt.datetime.fromisoformat(erased_on)],
+        )
+        for table in ("history", AUDIT):
+            wh.execute(f"alter table {table}.fct_customer_features add column rfm_recency_score integer")
+            wh.execute(f"update {table}.fct_customer_features set rfm_recency_score = 3")
+        wh.execute(f"update {AUDIT}.fct_customer_features set {feature} = 4 where customer_id = 'C0'")
+    assert gate("leakage") == code
+    with open_warehouse(bank) as wh:
+        found = wh.query(
+            "select test_name, severity from ops.test_results where gate = 'leakage' and status <> 'pass'"
+        ).to_pylist()
+    assert found == [{"test_name": f"{feature}_is_what_was_known", "severity": severity}]
