@@ -115,7 +115,11 @@ class Stack:
         while (entry := self.containers()["first-run"])["State"] != "exited":
             assert time.monotonic() < deadline, self.compose("logs", "first-run")
             time.sleep(5)
-        said = self.compose("logs", "--no-log-prefix", "first-run")
+        # Not `docker compose logs`, which adds what moves a terminal's cursor.
+        logs = ["docker", "logs", entry["ID"]]
+        said = subprocess.run(
+            logs, text=True, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ).stdout
         assert entry["ExitCode"] == 0, said
         return said
 
