@@ -48,7 +48,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--password-dir",
         type=Path,
         metavar="DIR",
-        help=f"the folder with a file {READER}: Superset reads the warehouse as this role, with that password "
+        help=f"the folder with a file {READER}: Superset reads as this role, with that password "
         "(default: KEEPWELL_PASSWORD_DIR)",
     )
     bring.add_argument(

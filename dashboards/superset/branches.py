@@ -6,8 +6,8 @@ from typing import Any
 
 from dashboards.superset import bundle
 from dashboards.superset.client import Superset, SupersetError
-from dashboards.superset.names import quoted
 from dashboards.superset.datasets import branch_tables
+from dashboards.superset.names import quoted
 
 BRANCH = "branch_id"
 BRANCHES_FROM = "marts.dim_customers"
@@ -21,8 +21,8 @@ def role_name(branch: str) -> str:
 def make_roles(superset: Superset) -> list[str]:
     """One role and one rule of row-level security a branch; returns the roles' names. Idempotent.
 
-    A role may read the datasets with a branch and no other: figures of the whole bank, and customers of whom no
-    branch is told, stay closed to it. Raises SupersetError.
+    A role may read the datasets with a branch and no other: figures of the whole bank, and customers
+    of whom no branch is told, stay closed to it. Raises SupersetError.
     """
     datasets = _datasets(superset)
     branches = _branches(superset, datasets[BRANCHES_FROM]["id"])

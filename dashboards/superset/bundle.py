@@ -55,7 +55,7 @@ def zipped(files: dict[str, dict[str, Any]]) -> bytes:
             entry = zipfile.ZipInfo(f"keepwell/{name}", date_time=ZIP_TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, yaml.safe_dump(content, allow_unicode=True, sort_keys=True, width=110))
+            archive.writestr(entry, _written(content))
     return buffer.getvalue()
 
 
@@ -66,7 +66,7 @@ def assets(
     dashboards: list[Dashboard] | None = None,
     shared: Shared | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """File name in the bundle to content, of all dashboards. Raises SpecError, which names dashboard and chart."""
+    """File name in the bundle to content. Raises SpecError, which names dashboard and chart."""
     known = shared or read_shared()
     files: dict[str, dict[str, Any]] = {
         "metadata.yaml": {"version": VERSION, "type": "assets", "timestamp": "1980-01-01T00:00:00+00:00"},
@@ -90,6 +90,13 @@ def assets(
         except SpecError as error:
             raise SpecError(f"dashboard {dashboard.slug}: {error}") from None
     return files
+
+
+def _written(content: dict[str, Any]) -> str:
+    # The dumper in C takes a tenth of the time.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(content, Dumper=dumper, allow_unicode=True, sort_keys=True, width=110)
+    return text
 
 
 def _database(url: str) -> dict[str, Any]:

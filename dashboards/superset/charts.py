@@ -32,9 +32,8 @@ VIZ_TYPES = {
     "pie": "pie",
     "heatmap": "heatmap_v2",
     "table": "table",
-    "pivot": "pivot_table_v2",
 }
-RAMP = "#2a7a8c"
+DEFAULT_COLOURS = ("#14566a", "#a9cdd3", "#e0b155")
 
 
 def form_data(chart: Chart, shared: Shared, lang: str) -> dict[str, Any]:
@@ -50,11 +49,12 @@ def form_data(chart: Chart, shared: Shared, lang: str) -> dict[str, Any]:
 
 
 def label_colours(chart: Chart, shared: Shared, lang: str) -> dict[str, str]:
-    """Colours of a chart's own figures, by their labels."""
+    """Colours of a chart's own figures, by their labels; series have those of their codes."""
+    if chart.series is not None or chart.type not in ("bar", "column", "line"):
+        return {}
     drawn = _Drawn(chart, shared, lang)
-    return {
-        drawn.label_of(metric): colour for metric, colour in zip(chart.metrics, chart.colours, strict=False)
-    }
+    colours = chart.colours or DEFAULT_COLOURS
+    return {drawn.label_of(metric): colour for metric, colour in zip(chart.metrics, colours, strict=False)}
 
 
 class _Drawn:
@@ -70,7 +70,7 @@ class _Drawn:
         return name
 
     def dimension(self, asked: Dimension | str) -> str | dict[str, Any]:
-        """A column under its label; a date that is an axis stays itself, so that Superset knows it as time."""
+        """A column, or the names of its codes, under its label."""
         named = names.named(self.shared, asked)
         self.column(f"{named.column}_{self.lang}" if named.names == "mart" else named.column)
         return {
@@ -190,7 +190,7 @@ def _series(drawn: _Drawn) -> dict[str, Any]:
         "x_axis_title": label,
         "x_axis_title_margin": 30,
         "y_axis_title": value_label,
-        "y_axis_title_margin": 50,
+        "y_axis_title_margin": 70 if drawn.format_of(chart.metrics[0]) == "amount" else 50,
         "y_axis_title_position": "Left",
         "x_axis_time_format": "%Y-%m",
         "tooltipTimeFormat": "%Y-%m-%d",
@@ -216,6 +216,10 @@ def _bars(drawn: _Drawn) -> dict[str, Any]:
         found["x_axis_sort_asc"] = not found["x_axis_sort_asc"]
         # Names say what they are; a title would stand across them.
         found["x_axis_title"] = ""
+        found["xAxisLabelInterval"] = "0"
+    if chart.series is not None and chart.sort is not None:
+        found["x_axis_sort_series"] = "sum"
+        found["x_axis_sort_series_ascending"] = chart.sort.descending is lying
     return found
 
 
@@ -236,7 +240,7 @@ def _pie(drawn: _Drawn) -> dict[str, Any]:
     return {
         "groupby": [drawn.axis()[0]],
         "metric": drawn.metric(metric),
-        "sort_by_metric": False,
+        "sort_by_metric": True,
         "donut": True,
         "innerRadius": 40,
         "outerRadius": 68,
@@ -271,9 +275,9 @@ def _heatmap(drawn: _Drawn) -> dict[str, Any]:
         "show_percentage": False,
         "legend_type": "continuous",
         "linear_color_scheme": "schemeGnBu",
-        "xscale_interval": -1,
-        "yscale_interval": -1,
-        "left_margin": "auto",
+        "xscale_interval": 1,
+        "yscale_interval": 1,
+        "left_margin": chart.names_room,
         "bottom_margin": "auto",
         "value_bounds": [None, None],
         "border_color": {"r": 255, "g": 255, "b": 255, "a": 1},
@@ -288,7 +292,11 @@ def _table(drawn: _Drawn) -> dict[str, Any]:
     for asked in chart.dimensions:
         named = names.named(drawn.shared, asked)
         known = drawn.shared.columns.get(named.column)
-        if known is not None and drawn.table.columns.get(named.column, "").startswith(NUMERIC) and not named.names:
+        if (
+            known is not None
+            and drawn.table.columns.get(named.column, "").startswith(NUMERIC)
+            and not named.names
+        ):
             columns[named.label.of(drawn.lang)] = _cell(drawn, known.format)
     for metric in chart.metrics:
         columns[drawn.label_of(metric)] = _cell(drawn, drawn.format_of(metric))
@@ -324,29 +332,6 @@ def _cell(drawn: _Drawn, chosen: Format) -> dict[str, Any]:
     return found
 
 
-def _pivot(drawn: _Drawn) -> dict[str, Any]:
-    chart = drawn.chart
-    form = drawn.number_format(chart.metrics[0])
-    return {
-        "groupbyRows": [drawn.dimension(asked) for asked in chart.dimensions],
-        "groupbyColumns": [drawn.axis()[0]],
-        "metrics": drawn.metrics(),
-        "metricsLayout": "COLUMNS",
-        "aggregateFunction": "Sum",
-        "rowOrder": "key_a_to_z",
-        "colOrder": "key_a_to_z",
-        "rowTotals": False,
-        "colTotals": False,
-        "valueFormat": form.pop("y_axis_format"),
-        "date_format": "%Y-%m-%d",
-        "conditional_formatting": [
-            {"column": drawn.label_of(metric), "operator": "None", "colorScheme": RAMP}
-            for metric in chart.metrics
-        ],
-        **form,
-    }
-
-
 def _filter(drawn: _Drawn, asked: Filter) -> dict[str, Any]:
     if asked.sql is not None:
         return {"clause": "WHERE", "expressionType": "SQL", "sqlExpression": asked.sql}
@@ -369,5 +354,4 @@ _BY_TYPE = {
     "pie": _pie,
     "heatmap": _heatmap,
     "table": _table,
-    "pivot": _pivot,
 }

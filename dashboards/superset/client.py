@@ -40,7 +40,7 @@ class Superset:
         self._headers["X-CSRFToken"] = self.get("/api/v1/security/csrf_token/")["result"]
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
-        """The answer to a GET; keywords become its query, structures in Superset's own notation (JSON works)."""
+        """The answer to a GET; keywords become its query."""
         values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in query.items()}
         return self._ask("GET", path + ("?" + urllib.parse.urlencode(values) if values else ""))
 

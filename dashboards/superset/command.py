@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{arguments.out}: {count} charts")
             return 0
         return _import(arguments)
-    except (SpecError, BadOption) as error:
+    except (SpecError, OptionError) as error:
         print(f"dashboards: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         return error.exit_code
 
 
-class BadOption(Exception):
+class OptionError(Exception):
     """An option, or a file that it names, is not what it should be."""
 
 
@@ -47,7 +47,7 @@ def _import(arguments: argparse.Namespace) -> int:
     files = {lang: bundle.assets(lang, database_url=url) for lang in arguments.lang or LANGUAGES}
     superset = Superset(arguments.url, arguments.user, _line(arguments.password_file))
     passwords = {bundle.DATABASE_FILE: password} if password else {}
-    for lang, found in files.items():
+    for found in files.values():
         superset.import_assets(bundle.zipped(found), passwords)
         for name in sorted(found):
             if name.startswith("dashboards/"):
@@ -61,18 +61,18 @@ def _import(arguments: argparse.Namespace) -> int:
 def _database(arguments: argparse.Namespace) -> tuple[str, str | None]:
     """The warehouse as Superset's driver names it, and the password."""
     if arguments.database_url and arguments.database_url_file:
-        raise BadOption("give --database-url or --database-url-file, not both")
+        raise OptionError("give --database-url or --database-url-file, not both")
     if arguments.database_url_file:
         parts = urllib.parse.urlsplit(_line(arguments.database_url_file))
     else:
         given = arguments.database_url or os.environ.get("KEEPWELL_WAREHOUSE_URL")
         if not given:
-            raise BadOption(
+            raise OptionError(
                 "Superset has to know its way to the warehouse: give --database-url postgresql://host:5432/keepwell"
             )
         parts = urllib.parse.urlsplit(_without_password(given))
     if parts.scheme.partition("+")[0] not in ("postgresql", "postgres"):
-        raise BadOption(
+        raise OptionError(
             f"the dashboards read PostgreSQL, not {parts.scheme or 'an address without a scheme'}://"
         )
     folder = arguments.password_dir or os.environ.get("KEEPWELL_PASSWORD_DIR")
@@ -89,7 +89,7 @@ def _database(arguments: argparse.Namespace) -> tuple[str, str | None]:
 
 def _without_password(url: str) -> str:
     if urllib.parse.urlsplit(url).password:
-        raise BadOption(
+        raise OptionError(
             "a URL on the command line may not hold a password, which others would see: "
             "give --database-url-file, or --password-dir"
         )
@@ -100,7 +100,7 @@ def _line(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise BadOption(f"{path} cannot be read: {error.strerror}") from None
+        raise OptionError(f"{path} cannot be read: {error.strerror}") from None
     if not text:
-        raise BadOption(f"{path} is empty: it should hold one line")
+        raise OptionError(f"{path} is empty: it should hold one line")
     return text

@@ -23,6 +23,7 @@ class Named:
     names: str | dict[str, Text] | None = None
     scheme: str | None = None
     order: str | None = None
+    state: str | None = None
     is_day: bool = False
 
     def sql(self, lang: str) -> str:
@@ -36,7 +37,11 @@ class Named:
             name = f"{self.column}_{lang}"
             return name if self.order is None else f"{self.order} || ' ' || {name}"
         if self.names == "tiers":
-            return _case_of_tiers(self.column, self.scheme, lang)
+            tiers = _case_of_tiers(self.column, self.scheme, lang)
+            if self.state is None:
+                return tiers
+            states = _case(self.column, section("state", lang))
+            return f"case when {self.state} = 'in_stock' then {tiers} else {states} end"
         return _case(self.column, self.words(lang))
 
     def words(self, lang: str) -> dict[str, str]:
@@ -57,7 +62,7 @@ def named(shared: Shared, asked: Dimension | str) -> Named:
     label = own.label or (known.label if known else None)
     if label is None:
         raise SpecError(
-            f"column {own.column} has no label: give it one here or in dashboards/superset/shared/columns.yaml"
+            f"column {own.column} has no label: give it one here or in superset/shared/columns.yaml"
         )
     common = known or Column(label=label)
     return Named(
@@ -66,13 +71,14 @@ def named(shared: Shared, asked: Dimension | str) -> Named:
         names=own.names if own.names is not None else common.names,
         scheme=own.scheme or common.scheme,
         order=own.order or common.order,
+        state=common.state,
         is_day=common.is_day,
     )
 
 
 @cache
 def section(name: str, lang: str) -> dict[str, str]:
-    """The texts of one section of the report's catalogue: code to name. Raises SpecError for an unknown one."""
+    """One section of the report's catalogue: code to name. Raises SpecError for an unknown one."""
     prefix = f"{name}."
     found = {
         key.removeprefix(prefix): text for key, text in read_catalogue(lang).items() if key.startswith(prefix)
@@ -98,7 +104,7 @@ def tier_names(lang: str) -> dict[tuple[str, str], str]:
 
 
 def names_of_columns(shared: Shared, columns: list[str]) -> dict[str, str]:
-    """Calculated columns of a mart: `<column>_en` and `<column>_zh` with the names of its codes, and days as text.
+    """Calculated columns of a mart: `<column>_en` and `<column>_zh` with names of codes, days as text.
 
     Native filters need a column of the dataset, and whoever makes charts of their own finds the names there.
     """

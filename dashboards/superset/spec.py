@@ -1,4 +1,4 @@
-"""The specs of the dashboards: what a YAML file may say, and what is wrong with one that says something else."""
+"""The specs of the dashboards: what a YAML file may say, and what is wrong with one that says else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ LABEL_BYTES = 63
 
 # `number_text`: figures that the query has written out; `day`: the newest date as a big number.
 Format = Literal[
-    "integer", "percent", "precise_percent", "amount", "decimal", "precise", "seconds", "day", "number_text", "text"
+    "integer",
+    "percent",
+    "precise_percent",
+    "amount",
+    "decimal",
+    "precise",
+    "seconds",
+    "day",
+    "number_text",
+    "text",
 ]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
@@ -57,9 +66,10 @@ class Label(Text):
 class Column(_Part):
     """What a column of a mart is called, how its numbers are written and what its codes mean.
 
-    `names`: `mart` (the mart has `<column>_en` and `_zh`), `tiers` (policy_tiers.csv, by the row's scheme or by
-    `scheme`), `texts.<section>` of the report's catalogues, or the codes themselves with their names.
-    `order`: a column of the mart whose number comes before the name, so that names sort as the bank ranks them.
+    `names`: `mart` (the mart has `<column>_en` and `_zh`), `tiers` (policy_tiers.csv, by the row's scheme or
+    by `scheme`), `texts.<section>` of the report's catalogues, or the codes themselves with their names.
+    `state`: the column that says whether a tier of migration is one (`in_stock`), or new, churned ...
+    `order`: a column whose number stands before the name, so that names sort as the bank ranks them.
     """
 
     label: Label
@@ -67,6 +77,7 @@ class Column(_Part):
     names: str | dict[str, Text] | None = None
     scheme: str | None = None
     order: str | None = None
+    state: str | None = None
     is_day: bool = False
 
 
@@ -136,7 +147,7 @@ class Chart(_Part):
     key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     title: Text
     note: Text | None = None
-    type: Literal["number", "bar", "column", "line", "pie", "heatmap", "table", "pivot"]
+    type: Literal["number", "bar", "column", "line", "pie", "heatmap", "table"]
     dataset: Annotated[str, Field(pattern=r"^(marts|history|ops)\.[a-z][a-z0-9_]*$")]
     width: Annotated[int, Field(ge=1, le=GRID_COLUMNS)]
     x: Dimension | str | None = None
@@ -151,6 +162,8 @@ class Chart(_Part):
     stacked_to_one: bool = False
     values: bool = True
     axis: Label | None = None
+    # Pixels for the names of a heat map's rows.
+    names_room: Annotated[int, Field(ge=20, le=400)] = 110
     colours: list[Colour] = []
     ignores: list[str] = []
     may_be_empty: bool = False
@@ -160,7 +173,7 @@ class Chart(_Part):
         needs = {
             "number": ("metrics",), "bar": ("x", "metrics"), "column": ("x", "metrics"),
             "line": ("x", "metrics"), "pie": ("x", "metrics"), "heatmap": ("x", "y", "metrics"),
-            "table": ("dimensions",), "pivot": ("x", "dimensions", "metrics"),
+            "table": ("dimensions",),
         }[self.type]  # fmt: skip
         missing = [name for name in needs if not getattr(self, name)]
         if missing:
@@ -171,7 +184,7 @@ class Chart(_Part):
 
 
 class Row(_Part):
-    """Charts beside each other: at most twelve columns of the grid wide; `height` in its units of 8 pixels."""
+    """Charts beside each other, at most twelve columns of the grid; `height` in its units of 8 pixels."""
 
     title: Text | None = None
     height: Annotated[int, Field(ge=10, le=200)] = 40

@@ -1,12 +1,13 @@
 """Superset's settings for real use; mounted or copied as superset_config.py onto its PYTHONPATH.
 
-Secrets come from files. Whatever is not set here stays as Superset ships it: content security policy on, data of
-one user never shown to another, no public role, no user but the one that `superset fab create-admin` makes.
+Secrets come from files. Whatever is not set here stays as Superset ships it: content security policy on, no
+public role, no user but the one that `superset fab create-admin` makes.
 
-SUPERSET_SECRET_KEY_FILE         default /run/secrets/superset_secret_key; signs sessions, encrypts stored passwords
-SUPERSET_METADATA_URL            default postgresql+psycopg2://superset@metadata:5432/superset; without password
+SUPERSET_SECRET_KEY_FILE         default /run/secrets/superset_secret_key; signs sessions, encrypts passwords
+SUPERSET_METADATA_URL            default postgresql+psycopg2://superset@metadata:5432/superset
 SUPERSET_METADATA_PASSWORD_FILE  default /run/secrets/metadata_superset; read when the URL names a user
-SUPERSET_BEHIND_HTTPS            1 behind a proxy that speaks HTTPS: secure cookies, X-Forwarded headers believed
+SUPERSET_RATELIMIT_URL           a Redis that counts wrong passwords (redis://...); without it nobody does
+SUPERSET_BEHIND_HTTPS            1 behind a proxy that speaks HTTPS: secure cookies, X-Forwarded believed
 """
 
 import copy
@@ -56,8 +57,8 @@ if _metadata.username:
     )
 SQLALCHEMY_DATABASE_URI = _metadata.render_as_string(hide_password=False)
 
-# Marts change once a day; ten minutes after a publication at the latest everybody sees it. Data are kept for each
-# user's rights (row-level security is part of the key).
+# Marts change once a day; ten minutes after a publication at the latest everybody sees it. Row-level
+# security is part of what is kept: nobody meets the rows of another's branch.
 DATA_CACHE_CONFIG = _cache("data", timedelta(minutes=10))
 CACHE_CONFIG = _cache("metadata", timedelta(minutes=10))
 FILTER_STATE_CACHE_CONFIG = _cache("filters", timedelta(days=30))
@@ -81,10 +82,10 @@ _policy["frame-ancestors"] = ["'self'"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 PERMANENT_SESSION_LIFETIME = timedelta(hours=12)
-AUTH_RATE_LIMITED = True
-RATELIMIT_ENABLED = True
-# One worker counts for itself; five wrong passwords a second are enough for anybody.
-RATELIMIT_STORAGE_URI = "memory://"
+# Wrong passwords are counted where all workers see them. A worker's own memory is no choice: its threads fall
+# over each other there, and one chart in some hundreds fails.
+RATELIMIT_STORAGE_URI = os.environ.get("SUPERSET_RATELIMIT_URL") or "memory://"
+RATELIMIT_ENABLED = AUTH_RATE_LIMITED = RATELIMIT_STORAGE_URI != "memory://"
 FAB_API_SWAGGER_UI = False
 if os.environ.get("SUPERSET_BEHIND_HTTPS") == "1":
     SESSION_COOKIE_SECURE = True

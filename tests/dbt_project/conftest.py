@@ -103,17 +103,21 @@ class Bank:
         self.build(run_id, "lists")
 
     def _pass_gates(self, run_id: str, kind: str) -> None:
+        for gate, tool in REQUIRED_GATES[kind]:
+            self.take_as_passed(run_id, gate, tool)
+
+    def take_as_passed(self, run_id: str, gate: str, tool: str) -> None:
+        """Let `publish` find a result of a gate that was not run."""
         with open_warehouse(self.settings) as warehouse:
-            for gate, tool in REQUIRED_GATES[kind]:
-                warehouse.execute(
-                    """
-                    insert into ops.test_results (
-                        run_id, tool, gate, test_name, severity, status, executed_at
-                    )
-                    values ($1, $2, $3, 'taken as passed', 'error', 'pass', timestamp '2026-10-31 00:00:00')
-                    """,
-                    [run_id, tool, gate],
+            warehouse.execute(
+                """
+                insert into ops.test_results (
+                    run_id, tool, gate, test_name, severity, status, executed_at
                 )
+                values ($1, $2, $3, 'taken as passed', 'error', 'pass', timestamp '2026-10-31 00:00:00')
+                """,
+                [run_id, tool, gate],
+            )
 
     def snapshot(self, as_of: str) -> str:
         """Facts and marts of one day, not published; the run's id."""
