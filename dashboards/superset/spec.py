@@ -162,8 +162,8 @@ class Chart(_Part):
     stacked_to_one: bool = False
     values: bool = True
     axis: Label | None = None
-    # Pixels for the names of a heat map's rows.
-    names_room: Annotated[int, Field(ge=20, le=400)] = 110
+    # Pixels at the left of a heat map beside what Superset keeps for the names of its rows.
+    names_room: Annotated[int, Field(ge=20, le=400)] = 30
     colours: list[Colour] = []
     ignores: list[str] = []
     may_be_empty: bool = False

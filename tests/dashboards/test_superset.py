@@ -56,7 +56,8 @@ def server(cluster: embedded.Address, bank: Settings, short_dir: Path) -> Iterat
     """A Superset into which all dashboards were imported in both languages, with roles by branch."""
     database = f"test_superset_{os.getpid()}"
     embedded.create_database(cluster, database)
-    metadata = cluster.url(database).replace("postgresql://", "postgresql+psycopg2://")
+    # A user named in the URL would want a password.
+    metadata = cluster.url(database).replace("postgresql://postgres@", "postgresql+psycopg2://") + "&user=postgres"
     with superset_server.running(short_dir / "superset", metadata) as found:
         done = import_into(found, bank, "--branch-roles")
         assert done.returncode == 0, done.stderr + found.log.read_text()[-3000:]
