@@ -57,7 +57,8 @@ def server(cluster: embedded.Address, bank: Settings, short_dir: Path) -> Iterat
     database = f"test_superset_{os.getpid()}"
     embedded.create_database(cluster, database)
     # A user named in the URL would want a password.
-    metadata = cluster.url(database).replace("postgresql://postgres@", "postgresql+psycopg2://") + "&user=postgres"
+    address = cluster.url(database).replace("postgresql://postgres@", "postgresql+psycopg2://")
+    metadata = f"{address}&user=postgres"
     with superset_server.running(short_dir / "superset", metadata) as found:
         done = import_into(found, bank, "--branch-roles")
         assert done.returncode == 0, done.stderr + found.log.read_text()[-3000:]
