@@ -6,6 +6,7 @@ import base64
 import json
 import time
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.browser import Tab
@@ -60,7 +61,6 @@ class Opened:
     titles: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
-    rows: dict[int, int] = field(default_factory=dict)
 
 
 def sign_in(tab: Tab, url: str, user: str, password: str) -> None:
@@ -133,8 +133,8 @@ def _body(tab: Tab, answer: dict[str, str]) -> str:
     return str(tab.send("Network.getResponseBody", requestId=answer["requestId"])["body"])[:600]
 
 
-def _wait(is_done: object, what: str) -> None:
+def _wait(is_done: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while not is_done():  # type: ignore[operator]
+    while not is_done():
         assert time.monotonic() < deadline, f"waited {PATIENCE_S} s for {what}"
         time.sleep(0.3)
