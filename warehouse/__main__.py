@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "--result-days",
         type=int,
         default=retention.KEPT_RESULT_DAYS,
-        help="age of results of tests and builds in days (%(default)s)",
+        help="age of results of tests, builds and the watch in days (%(default)s)",
     )
     personal_data.add_commands(add, _date)
     watch = add(
@@ -227,7 +227,7 @@ def _retain(settings: Settings, options: argparse.Namespace) -> None:
     if dropped.texts:
         print(f"dropped the texts of {dropped.texts} rejected rows")
     if dropped.results:
-        print(f"dropped {dropped.results} results of tests and builds")
+        print(f"dropped {dropped.results} results of tests, builds and the watch")
 
 
 def _watch(settings: Settings, options: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ class Dropped:
 
     run_ids: list[str]
     dates: list[dt.date]
-    # Rejected rows whose text is gone, rows of test and build results.
+    # Rejected rows whose text is gone; rows of results of tests, builds and the watch.
     texts: int
     results: int
 
@@ -42,7 +42,7 @@ def retain(
     before it, and of every run that began after the oldest of the kept publications. Archived rows older than
     `kept_days` before the newest standing date go, unless they are month-ends. The texts of rejected rows go
     `kept_text_days` before the newest delivery (why a row was rejected, and where it stood, stays), results
-    of tests and builds `kept_result_days` before the newest of their kind.
+    of tests, builds and the watch `kept_result_days` before the newest of their kind.
     """
     with wh.transaction():
         wh.lock("runs")
@@ -60,7 +60,11 @@ def retain(
         texts = _drop_texts(wh, kept_text_days)
         results = sum(
             _drop_older(wh, table, moment, kept_result_days)
-            for table, moment in (("ops.test_results", "executed_at"), ("ops.build_results", "built_at"))
+            for table, moment in (
+                ("ops.test_results", "executed_at"),
+                ("ops.build_results", "built_at"),
+                ("ops.health_checks", "checked_at"),
+            )
         )
         audit.record(
             wh,

@@ -90,7 +90,7 @@ GRANTED: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ),
         ("select, insert, update, delete", ("ops.runs", "ops.run_dates", "ops.archived_days")),
         ("select, insert, update", ("ops.publications",)),
-        ("select, insert", ("ops.health_checks",)),
+        ("select, insert, delete", ("ops.health_checks",)),
         # A run that starts again is forgotten, and retention lets old results go.
         ("select, delete", ("ops.test_results", "ops.build_results")),
         # It lets rejected texts go too, without reading those of the restricted table.

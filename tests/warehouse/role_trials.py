@@ -84,7 +84,7 @@ TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("delete from ops.test_results", ("transformer", "publisher")),
     ("update ops.test_results set status = 'pass'", ()),
     ("delete from ops.training_runs", ("scorer",)),
-    ("delete from ops.health_checks", ()),
+    ("delete from ops.health_checks", ("publisher",)),
     ("select * from ops.publications", _except("loader", "crm_reader")),
     # Who did what.
     (AUDIT_ROW, ("publisher",)),

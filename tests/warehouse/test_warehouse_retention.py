@@ -115,8 +115,13 @@ def test_rejected_texts_and_results_go_and_what_was_wrong_stays(settings: Settin
                     "insert into ops.build_results values ($1, 'marts', $2, 'model', 'success', 1.0, $3)",
                     [run_id, name, built_at],
                 )
+                wh.execute(
+                    "insert into ops.health_checks (checked_at, check_name, subject, unit, status, message)"
+                    " values ($1, $2, 'all', '', 'ok', '')",
+                    [built_at, name],
+                )
         dropped = retain(wh)
-        assert (dropped.texts, dropped.results) == (1, 2)
+        assert (dropped.texts, dropped.results) == (1, 3)
         texts = wh.query("select batch_id, raw_text, reason from ops.rejected_rows order by 1").to_pylist()
         assert [(row["batch_id"], row["raw_text"], row["reason"]) for row in texts] == [
             ("B1", None, "why"),
@@ -128,4 +133,6 @@ def test_rejected_texts_and_results_go_and_what_was_wrong_stays(settings: Settin
         ].to_pylist() == ["B2", "B3"]
         names = wh.query("select test_name from ops.test_results where test_name in ('kept', 'old')")
         assert names["test_name"].to_pylist() == ["kept"]
+        checks = wh.query("select check_name, count(*) as n from ops.health_checks group by 1 order by 1")
+        assert checks.to_pylist() == [{"check_name": "kept", "n": 2}, {"check_name": "old", "n": 1}]
         assert (retain(wh).texts, retain(wh, kept_text_days=0).texts) == (0, 1)
