@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from warehouse import personal_data, publish, retention, roles, runs, schema
@@ -82,25 +83,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     retain.add_argument(
         "--runs",
-        type=int,
+        type=_at_least(1),
         default=retention.KEPT_RUNS,
         help="published runs that keep their schema (%(default)s)",
     )
     retain.add_argument(
         "--days",
-        type=int,
+        type=_at_least(0),
         default=retention.KEPT_DAYS,
         help="age of archived daily snapshots in days (%(default)s)",
     )
     retain.add_argument(
         "--text-days",
-        type=int,
+        type=_at_least(0),
         default=retention.KEPT_TEXT_DAYS,
         help="age of the texts of rejected rows in days (%(default)s)",
     )
     retain.add_argument(
         "--result-days",
-        type=int,
+        type=_at_least(0),
         default=retention.KEPT_RESULT_DAYS,
         help="age of results of tests, builds and the watch in days (%(default)s)",
     )
@@ -146,6 +147,18 @@ def _date(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date: write it like 2026-10-31") from None
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    # A century of days is for ever; many more would lead out of the calendar.
+    most = 36_500
+
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r}: write a whole number from {least} to {most}")
+        return int(text)
+
+    return whole_number
 
 
 def _moment(text: str) -> dt.datetime:

@@ -119,3 +119,27 @@ def test_a_bad_date_is_named(duckdb_settings: Settings, make_environment) -> Non
     )
     assert done.returncode == 2
     assert "write it like 2026-10-31" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--runs", "0"),
+        ("--runs", "-1"),
+        ("--days", "-1000"),
+        ("--days", "999999999"),
+        ("--text-days", "-1"),
+        ("--result-days", "1.5"),
+    ],
+)
+def test_what_retention_cannot_keep_is_refused_before_anything_goes(
+    option: str, text: str, duckdb_settings: Settings, make_environment
+) -> None:
+    with open_warehouse(duckdb_settings) as wh:
+        plant_source(wh)
+        published(wh)
+    done = run(make_environment(duckdb_settings), "retain", f"{option}={text}")
+    assert done.returncode == 2
+    assert f"argument {option}: '{text}': write a whole number from " in done.stderr
+    with open_warehouse(duckdb_settings) as wh:
+        assert wh.query("select * from ops.audit_log where action = 'retain'").num_rows == 0
