@@ -142,9 +142,14 @@ ModelCheck = Literal[
     "champion_age", "fairness_tpr", "fairness_fpr",
 ]  # fmt: skip
 
-# What the watch over the platform asks (warehouse/health.py), and the entities that a bank cannot do without
-# (ingest/contracts), each of which has a row of its own for its age.
+# What the watch over the platform asks (warehouse/health.py), and the entities of ingest/contracts: those
+# that a bank cannot do without, each of which has a row of its own for its age, and those that may have one.
 HealthCheck = Literal[
     "publication_age", "delivery_age", "delivery_volume", "rejected_share", "failed_runs", "audit_gap",
 ]  # fmt: skip
 REQUIRED_ENTITIES = ("customers", "accounts", "account_holders", "products", "transactions")
+OTHER_ENTITIES = (
+    "branches", "campaign_contacts", "campaigns", "cards", "exchange_rates", "exit_interviews",
+    "interactions", "loan_payments", "loans", "loyalty_events", "market_environment", "month_end_balances",
+    "risk_questionnaires", "satisfaction_surveys", "tier_overrides",
+)  # fmt: skip

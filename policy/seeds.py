@@ -75,7 +75,7 @@ SEEDS: dict[str, Seed] = {
     "policy_health": Seed(
         rows.Health,
         ("policy_set", "check_name", "subject", "effective_from"),
-        rules=(health.every_check, health.bounds),
+        rules=(health.every_check, health.bounds, health.can_alert),
     ),
     "policy_fairness": Seed(rows.Fairness, ("policy_set", _DAY)),
     "policy_risk_indicators": Seed(

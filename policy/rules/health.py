@@ -3,7 +3,7 @@
 import typing
 from collections.abc import Iterator, Sequence
 
-from policy.codes import REQUIRED_ENTITIES, HealthCheck
+from policy.codes import OTHER_ENTITIES, REQUIRED_ENTITIES, HealthCheck
 from policy.rows import Finding, Health
 
 # The cells that a check needs beside its upper bound; any other one would have no effect.
@@ -15,6 +15,9 @@ _CELLS: dict[str, set[str]] = {
     "failed_runs": {"lookback", "grace_hours"},
     "audit_gap": set(),
 }
+
+# Earlier deliveries that make a median (warehouse/health.py).
+_MIN_EARLIER = 5
 
 
 def every_check(rows: Sequence[Health]) -> Iterator[Finding]:
@@ -28,6 +31,8 @@ def every_check(rows: Sequence[Health]) -> Iterator[Finding]:
     for row in rows:
         if (row.check_name == "delivery_age") == (row.subject == "all"):
             yield row, f"{row.check_name} of {row.subject}: delivery_age is of an entity, all others of all"
+        elif row.subject not in ("all", *REQUIRED_ENTITIES, *OTHER_ENTITIES):
+            yield row, f"{row.subject} is no entity: `python -m ingest contracts` lists them"
         for cell in ("lower_bound", "min_count", "lookback", "grace_hours"):
             is_needed, is_given = cell in _CELLS[row.check_name], getattr(row, cell) is not None
             if is_needed != is_given:
@@ -43,3 +48,14 @@ def bounds(rows: Sequence[Health]) -> Iterator[Finding]:
             yield row, f"upper_bound {row.upper_bound} is a share: write less than 1"
         if row.check_name == "delivery_volume" and not (row.lower_bound or 0) < 1 < row.upper_bound:
             yield row, "the bounds of delivery_volume lie on both sides of 1, the median itself"
+
+
+def can_alert(rows: Sequence[Health]) -> Iterator[Finding]:
+    """Deliveries enough to judge by lie within those that are looked at."""
+    for row in rows:
+        if row.lookback is None:
+            continue
+        if row.check_name == "delivery_age" and (row.min_count or 1) >= row.lookback:
+            yield row, f"lookback {row.lookback}: so many deliveries never have min_count gaps between them"
+        if row.check_name == "delivery_volume" and row.lookback < _MIN_EARLIER:
+            yield row, f"lookback {row.lookback}: a median is of {_MIN_EARLIER} earlier deliveries or more"

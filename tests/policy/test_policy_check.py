@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from policy.check import check
+from policy.codes import OTHER_ENTITIES, REQUIRED_ENTITIES
 from policy.rows import Tier
 from policy.rules import bands
 from policy.seeds import SEEDS
@@ -789,6 +790,23 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
         "cny, rejected_share, all, 1900-01-01",
         "is a share",
     ),
+    "more gaps than deliveries that are looked at": (
+        change("policy_health", {**CNY, "check_name": "delivery_age", "subject": "accounts"}, min_count="20"),
+        "cny, delivery_age, accounts, 1900-01-01",
+        "lookback 20",
+    ),
+    "a median of four": (
+        change("policy_health", {**CNY, "check_name": "delivery_volume"}, lookback="4"),
+        "cny, delivery_volume, all, 1900-01-01",
+        "lookback 4",
+    ),
+    "the age of no entity": (
+        add_like(
+            "policy_health", {**CNY, "check_name": "delivery_age", "subject": "accounts"}, subject="acounts"
+        ),
+        "cny, delivery_age, acounts, 1900-01-01",
+        "acounts is no entity",
+    ),
     "an elderly child": (
         change("policy_fairness", CNY, elderly_from_age="6"),
         "cny, 1900-01-01",
@@ -810,6 +828,16 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
 def test_the_real_seeds_are_sound() -> None:
     assert len(SEEDS) > 15
     assert check() == []
+
+
+def test_the_entities_that_may_be_watched_are_those_of_the_contracts() -> None:
+    required = {}
+    for path in (ROOT / "ingest/contracts").glob("*.yaml"):
+        contract = yaml.safe_load(path.read_text(encoding="utf-8"))
+        custom = {one["property"]: one["value"] for one in contract["customProperties"]}
+        required[contract["name"]] = custom.get("requiredInHistory", False)
+    assert {name for name, is_required in required.items() if is_required} == set(REQUIRED_ENTITIES)
+    assert {name for name, is_required in required.items() if not is_required} == set(OTHER_ENTITIES)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
