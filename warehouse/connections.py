@@ -15,13 +15,37 @@ def postgres_url(settings: Settings) -> str:
     With a folder of passwords, the URL of the role. Raises WarehouseError when the role, its file or the URL
     cannot be used; no message holds the password.
     """
-    if settings.password_dir is not None:
-        return _role_url(settings)
-    if settings.url:
-        return settings.url
+    if settings.url or settings.password_dir is not None:
+        url = _role_url(settings) if settings.password_dir is not None else str(settings.url)
+        _parts(url)
+        return url
     from warehouse import embedded
 
     return embedded.up(settings.postgres_dir, settings.database)
+
+
+def _parts(url: str) -> dict[str, str]:
+    """What libpq reads in a URL.
+
+    Raises WarehouseError when that is nothing, or a character of the password, written as it is, has moved
+    the rest of it to where host, port and database stand. The drivers' messages quote those, and so parts of
+    the password.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
+        is_whole = "@" not in urlsplit(url).path + parts.get("host", "")
+        is_whole &= all(port.isdigit() for port in parts.get("port", "5432").split(","))
+    except (ProgrammingError, ValueError):
+        is_whole = False
+    if not is_whole:
+        raise WarehouseError(
+            "KEEPWELL_WAREHOUSE_URL cannot be read: write postgresql://user:password@host:5432/database, "
+            "with %40 for @, %2F for / and %25 for % in the password"
+        )
+    return parts
 
 
 def _role_url(settings: Settings) -> str:
@@ -69,16 +93,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     if settings.target == "duckdb":
         settings.bank_home.mkdir(parents=True, exist_ok=True)
         return variables
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        address = conninfo_to_dict(postgres_url(settings))
-    except ProgrammingError as fault:
-        # The driver quotes the URL in its message, password and all.
-        raise WarehouseError(
-            "KEEPWELL_WAREHOUSE_URL cannot be read: write postgresql://user:password@host:5432/database"
-        ) from fault.with_traceback(None)
+    address = _parts(postgres_url(settings))
     for variable, key in (
         ("KEEPWELL_PG_HOST", "host"),
         ("KEEPWELL_PG_PORT", "port"),
@@ -89,6 +104,6 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         ("PGSSLMODE", "sslmode"),
         ("PGSSLROOTCERT", "sslrootcert"),
     ):
-        if address.get(key) is not None:
-            variables[variable] = str(address[key])
+        if key in address:
+            variables[variable] = address[key]
     return variables
