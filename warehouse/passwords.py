@@ -18,11 +18,12 @@ def read_password(file: Path) -> str:
     """The one line of a password file.
 
     Raises WarehouseError when it is missing, cannot be read, is empty, has more than one line or other than
-    printable ASCII characters, or others than its owner may write it. Others may read it: container engines
-    mount secrets so, for the users of one container; keep the folder closed.
+    printable ASCII characters, or others than its owner may write it, or its folder: they could put another
+    in its place. Others may read it: container engines mount secrets so, for the users of one container; keep
+    the folder closed.
     """
     try:
-        mode = file.stat().st_mode
+        mode, folder_mode = file.stat().st_mode, file.parent.stat().st_mode
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise WarehouseError(
@@ -37,6 +38,12 @@ def read_password(file: Path) -> str:
         raise WarehouseError(
             f"the password file {file} may be written by others (mode {stat.S_IMODE(mode):04o}): "
             f"chmod go-w {file}"
+        )
+    # Where the sticky bit is set nobody replaces the file of another.
+    if folder_mode & (stat.S_IWGRP | stat.S_IWOTH) and not folder_mode & stat.S_ISVTX:
+        raise WarehouseError(
+            f"the folder of the password file {file} may be written by others "
+            f"(mode {stat.S_IMODE(folder_mode):04o}): chmod go-w {file.parent}"
         )
     password = text.removesuffix("\n").removesuffix("\r")
     if not password:

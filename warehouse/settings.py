@@ -73,8 +73,10 @@ class Settings:
             raise WarehouseError(
                 "KEEPWELL_WAREHOUSE_URL has to look like postgresql://user:password@host:5432/database"
             )
-        if not self.home.is_absolute():
-            object.__setattr__(self, "home", (PROJECT_ROOT / self.home).resolve())
+        for name in ("home", "password_dir"):
+            folder = getattr(self, name)
+            if folder is not None and not folder.is_absolute():
+                object.__setattr__(self, name, (PROJECT_ROOT / folder).resolve())
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:

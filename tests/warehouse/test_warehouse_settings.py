@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from warehouse import Settings, WarehouseError, dbt_environment
+from warehouse.passwords import read_password
 from warehouse.settings import PROJECT_ROOT
 
 
@@ -24,6 +25,30 @@ def test_a_relative_home_lies_in_the_project_wherever_it_is_asked(
     monkeypatch.chdir(tmp_path)
     assert Settings.from_environment({"KEEPWELL_HOME": "elsewhere"}).home == PROJECT_ROOT / "elsewhere"
     assert Settings.from_environment({"KEEPWELL_HOME": str(tmp_path)}).home == tmp_path
+
+
+def test_a_relative_folder_of_passwords_lies_in_the_project_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_environment({"KEEPWELL_PASSWORD_DIR": "secrets"})
+    assert settings.password_dir == PROJECT_ROOT / "secrets"
+    assert Settings.from_environment(settings.environment()).password_dir == PROJECT_ROOT / "secrets"
+
+
+def test_a_folder_of_passwords_that_others_may_write_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "keepwell_scorer"
+    file.write_text("hush\n")
+    file.chmod(0o600)
+    for mode in (0o770, 0o707):
+        tmp_path.chmod(mode)
+        with pytest.raises(WarehouseError, match=f"chmod go-w {tmp_path}$") as fault:
+            read_password(file)
+        assert "hush" not in str(fault.value)
+    # In a folder like /tmp nobody replaces the file of another; /run/secrets of a container is 0755.
+    for mode in (0o1777, 0o755):
+        tmp_path.chmod(mode)
+        assert read_password(file) == "hush"
 
 
 def test_another_process_finds_the_same_warehouse() -> None:
