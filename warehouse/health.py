@@ -200,7 +200,10 @@ def _publication_age(wh: Warehouse, rule: Rule, now: dt.datetime) -> Iterator[Fi
         """,
         [now - rule.grace],
     ).to_pylist()[0]
-    shown_on = wh.query("select max(as_of_date) as day from ops.standing_snapshots")["day"][0].as_py()
+    # What marts.* show; a bootstrap goes to history alone.
+    shown_on = wh.query(
+        "select max(as_of_date) as day from ops.publications where kind = 'daily' and withdrawn_at is null"
+    )["day"][0].as_py()
     if due["delivered_on"] is None:
         message = f"nothing was delivered more than {rule.grace_hours} hours ago"
         yield Finding(rule.check_name, "all", UNKNOWN, message)

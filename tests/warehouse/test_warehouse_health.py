@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tests.warehouse.planted import plant_source, published
+from tests.warehouse.planted import plant_source, plant_transactions, published
 from warehouse import Settings, Warehouse, health, open_warehouse
 from warehouse.publish import rollback
 from warehouse.runs import fail_run, start_run
@@ -155,6 +155,20 @@ def test_a_day_that_is_loaded_and_not_published_alerts_when_its_hours_are_over(b
         # A withdrawn day is not what readers see.
         rollback(wh)
         assert the(wh, at(MONDAY + DAY, 8), "publication_age").check_value == 1
+
+
+def test_a_bootstrap_shows_readers_nothing_newer(bank: Settings) -> None:
+    month_end = dt.date(2026, 9, 30)
+    with open_warehouse(bank) as wh:
+        plant_transactions(wh, dt.date(2026, 8, 31))
+        deliver(wh, month_end + DAY, is_history=True)
+        now = at(month_end + DAY, 8)
+        published(wh, month_end + DAY, "first", kind="bootstrap")
+        assert the(wh, now, "publication_age").message.startswith("nothing is published")
+        published(wh, month_end - DAY, "second")
+        late = the(wh, now, "publication_age")
+        assert (late.status, late.check_value) == ("alert", 1)
+        assert f"readers see {month_end - DAY}" in late.message
 
 
 def test_a_bank_that_never_published_alerts_and_one_that_delivers_nothing_does_not(bank: Settings) -> None:
