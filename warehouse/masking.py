@@ -12,14 +12,32 @@ TO_KEEP = "crm.customers_to_keep"
 MASKED = "masked.customers"
 # The bands of policy_risk_bands in which somebody may call: those of fct_action_fairness.
 CALLED_BANDS = ("high", "medium")
+# What the first view reads of a run.
+_READ = {
+    "dim_customers": ("customer_id", "as_of_date", "branch_id"),
+    "fct_customer_tiers": ("customer_id", "as_of_date", "value_tier"),
+    "fct_churn_scores": (
+        *("customer_id", "as_of_date", "risk_band", "reason_1", "reason_1_en", "reason_1_zh"),
+        *("currency_code", "churn_probability", "expected_loss_amount"),
+    ),
+    "fct_churn_reason_codes": (
+        *("customer_id", "as_of_date", "reason_rank", "action_code", "action_en", "action_zh"),
+    ),
+}
 _NEWEST = "order by valid_from desc, known_at desc, batch_no desc"
 
 
 def restricted_views(wh: Warehouse, run_id: str) -> dict[str, str | None]:
-    """Both views by name, on this run; none where the warehouse holds no personal data."""
+    """Both views by name, on this run; none where the warehouse holds no personal data.
+
+    None in place of the first for a run of an older version, which lacks a mart or a column that it reads.
+    """
     if not wh.exists("restricted.customers"):
         return {}
-    return {TO_KEEP: _customers_to_keep(run_id), MASKED: _masked_customers()}
+    is_whole = all(
+        set(columns) <= set(wh.column_types(f"{run_id}.{mart}")) for mart, columns in _READ.items()
+    )
+    return {TO_KEEP: _customers_to_keep(run_id) if is_whole else None, MASKED: _masked_customers()}
 
 
 def _customers_to_keep(run_id: str) -> str:

@@ -70,8 +70,8 @@ def plant_people(wh: Warehouse) -> None:
     )
 
 
-def plant_scored_run(wh: Warehouse, day: dt.date) -> str:
-    run_id = plant_run(wh, day, key=str(day))
+def plant_scored_run(wh: Warehouse, day: dt.date, key: str | None = None) -> str:
+    run_id = plant_run(wh, day, key=key or str(day))
     rows: dict[str, list[tuple[object, ...]]] = {
         "dim_customers": [(name, f"B-{name}") for name in ("C1", "C2", "C3")],
         "fct_customer_tiers": [(name, f"tier {name}") for name in ("C1", "C2", "C3")],
@@ -148,6 +148,32 @@ def test_whom_to_keep_has_contact_data_and_the_first_action_allowed(settings: Se
         assert wh.query("select distinct as_of_date from crm.customers_to_keep")[
             "as_of_date"
         ].to_pylist() == [BEFORE]
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["drop table {run}.fct_churn_reason_codes", "alter table {run}.fct_churn_scores drop column reason_1_zh"],
+)
+def test_rollback_to_a_run_of_before_a_mart_shows_nobody_to_keep(settings: Settings, change: str) -> None:
+    """Marts and columns come with new versions; a run that lacks one cannot be shown by them."""
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        plant_people(wh)
+        before = plant_scored_run(wh, BEFORE)
+        publish(wh, before)
+        newest = plant_scored_run(wh, DAY)
+        publish(wh, newest)
+        assert wh.exists("crm.customers_to_keep")
+        wh.execute(change.format(run=before))
+        withdrawn, shown = rollback(wh)
+        assert (withdrawn.run_id, shown.run_id) == (newest, before)
+        assert not wh.exists("crm.customers_to_keep")
+        assert wh.exists("masked.customers")
+        again = plant_scored_run(wh, DAY, "again")
+        publish(wh, again)
+        assert wh.query("select customer_id from crm.customers_to_keep order by 1")[
+            "customer_id"
+        ].to_pylist() == ["C1", "C2"]
 
 
 def test_masked_customers_show_no_more_than_they_should(settings: Settings) -> None:
