@@ -135,14 +135,17 @@ class Stack:
         assert found is not None, f"{dag_id} {run_id} has no task {task_id}"
         return found
 
-    def wait_until_running(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Until a task of the run has been at work for some seconds."""
+    def wait_until_building(self, dag_id: str, run_id: str) -> None:
+        """Until dbt has been at work in the warehouse for some seconds; before, it reads its files."""
         deadline = time.monotonic() + RUN_PATIENCE_S
-        while (state := self.task(dag_id, run_id, task_id)["state"]) != "running":
-            assert state not in {"success", "failed", "upstream_failed"}, f"{task_id} is {state} already"
-            assert time.monotonic() < deadline, f"{task_id} is {state} after {RUN_PATIENCE_S} s"
+        seen = 0
+        while seen < 8:
+            state = self.task(dag_id, run_id, LONG_TASK)["state"]
+            assert state not in {"success", "failed", "upstream_failed"}, f"{LONG_TASK} is {state} already"
+            assert time.monotonic() < deadline, f"{LONG_TASK} is {state} after {RUN_PATIENCE_S} s"
+            at_work = "select count(*) from pg_stat_activity where usename = 'keepwell_transformer'"
+            seen = seen + 1 if state == "running" and self.one(at_work) else 0
             time.sleep(1)
-        time.sleep(8)
 
     def wait_for_success(self, dag_id: str, run_id: str) -> None:
         deadline = time.monotonic() + RUN_PATIENCE_S
@@ -337,7 +340,7 @@ def test_every_dashboard_is_drawn_in_a_browser(stack: Stack, tab: Tab, step: Cal
     for dashboard in dashboards:
         count = len(superset.get(f"/api/v1/dashboard/{dashboard['id']}/charts")["result"])
         opened = open_dashboard(tab, stack.address("SUPERSET"), dashboard["slug"], count)
-        assert opened.errors == [], dashboard["slug"]
+        assert opened.errors == [], f"{dashboard['slug']}: {opened.errors}"
         charts += count
         empty += [f"{dashboard['slug']}: {title}" for title in opened.empty]
     print("charts without data in so small a bank:", empty)
@@ -377,7 +380,7 @@ def test_a_killed_scheduler_comes_back_and_the_run_ends_well(
     stack: Stack, step: Callable[[str], None]
 ) -> None:
     run_id = stack.trigger("customer_daily", DAY)
-    stack.wait_until_running("customer_daily", run_id, LONG_TASK)
+    stack.wait_until_building("customer_daily", run_id)
     scheduler = stack.containers()["airflow-scheduler"]["ID"]
     before = _started_at(scheduler)
     # The process, not the container: an engine does not start again what it was told to kill.
@@ -397,7 +400,7 @@ def _started_at(container: str) -> str:
 
 def test_a_restarted_warehouse_is_waited_for(stack: Stack, step: Callable[[str], None]) -> None:
     run_id = stack.trigger("customer_daily", DAY)
-    stack.wait_until_running("customer_daily", run_id, LONG_TASK)
+    stack.wait_until_building("customer_daily", run_id)
     stack.compose("restart", "warehouse")
     stack.wait_for_success("customer_daily", run_id)
     tries = stack.task("customer_daily", run_id, LONG_TASK)["try_number"]
@@ -407,7 +410,7 @@ def test_a_restarted_warehouse_is_waited_for(stack: Stack, step: Callable[[str],
 
 def test_a_restarted_metadata_database_is_waited_for(stack: Stack, step: Callable[[str], None]) -> None:
     run_id = stack.trigger("customer_daily", DAY)
-    stack.wait_until_running("customer_daily", run_id, LONG_TASK)
+    stack.wait_until_building("customer_daily", run_id)
     stack.compose("restart", "metadata")
     stack.wait_for_success("customer_daily", run_id)
     stack.wait_until_healthy()
