@@ -66,6 +66,11 @@ class Delivery:
     rows: int
 
     @property
+    def expected_on(self) -> dt.date:
+        """The day at whose beginning it is loaded: a day is asked for when it is over, not before."""
+        return max(self.delivered_on, self.told_of_on + DAY)
+
+    @property
     def is_weekend(self) -> bool:
         """Whether it tells of a Saturday or a Sunday."""
         return self.told_of_on.isoweekday() > 5
@@ -219,7 +224,7 @@ def _publication_age(wh: Warehouse, rule: Rule, now: dt.datetime) -> Iterator[Fi
 
 
 def _delivery_age(wh: Warehouse, rule: Rule, now: dt.datetime) -> Iterator[Finding]:
-    """Days since an entity was delivered, against the longest gap of its last deliveries times a factor.
+    """Days since an entity's last delivery was to be loaded, against its longest gap times a factor.
 
     The bank's own gaps say what to expect: weekends, months, holidays within `lookback` deliveries.
     """
@@ -230,7 +235,7 @@ def _delivery_age(wh: Warehouse, rule: Rule, now: dt.datetime) -> Iterator[Findi
         yield Finding(rule.check_name, rule.subject, UNKNOWN, message)
         return
     newest = deliveries[-1].delivered_on
-    age = (now - dt.datetime.combine(newest, dt.time())) / DAY
+    age = max(dt.timedelta(), now - dt.datetime.combine(deliveries[-1].expected_on, dt.time())) / DAY
     expected = max(gaps) * rule.upper_bound
     message = (
         f"last delivered on {newest}; the longest gap of {len(deliveries)} deliveries is {max(gaps)} days"

@@ -193,6 +193,21 @@ def test_a_delivery_that_does_not_come_alerts(bank: Settings) -> None:
         assert set(found.values()) == {"ok"}
 
 
+@pytest.mark.parametrize("lag_days", [0, 1, 3])
+def test_a_delivery_is_waited_for_from_when_it_could_be_loaded(lag_days: int, settings: Settings) -> None:
+    """A day's own delivery (lag 0) is loaded at midnight, a day after the date that it bears."""
+    with open_warehouse(settings) as wh:
+        plant_source(wh, lag_days)
+        plant_policy(wh)
+        last = deliver_days(wh, MONDAY, 14, lambda day: 100)
+        loaded_on = last + DAY if lag_days == 0 else last
+        wh.execute("update ops.batches set loaded_at = $1", [at(loaded_on, 0)])
+        for hour in range(36):
+            now = at(loaded_on, 0) + dt.timedelta(hours=hour)
+            assert set(statuses(wh, now, "delivery_age").values()) == {"ok"}, now
+        assert set(statuses(wh, at(loaded_on + DAY, 13), "delivery_age").values()) == {"alert"}
+
+
 def test_weekends_without_deliveries_are_no_alert_and_a_week_without_is(bank: Settings) -> None:
     with open_warehouse(bank) as wh:
         friday = deliver_days(wh, MONDAY, 19, lambda day: 100 if day.isoweekday() <= 5 else 0)
