@@ -84,9 +84,16 @@ class Plan:
     def total(self) -> int:
         return sum(self.rows.values())
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.rows and not self.files
+
 
 def plan(wh: Warehouse, settings: Settings, customer_id: str) -> Plan:
-    """Count what holds the customer, and change nothing. WarehouseError when nothing does."""
+    """Count what holds the customer, and change nothing.
+
+    WarehouseError when nothing does, and he was not erased before either.
+    """
     subject = _subject(wh, customer_id)
     rows = {}
     for table, columns in _tables(wh):
@@ -95,7 +102,7 @@ def plan(wh: Warehouse, settings: Settings, customer_id: str) -> Plan:
     for table in REJECTED:
         rows[table] = len(_rejected(wh, table, subject))
     found = Plan(subject, {table: count for table, count in rows.items() if count}, _files(settings, subject))
-    if not found.total:
+    if not found.total and receipt_of(wh, customer_id) is None:
         raise WarehouseError(
             f"no table holds a customer {customer_id!r}: write the id as in customer_id of the deliveries"
         )
@@ -105,7 +112,10 @@ def plan(wh: Warehouse, settings: Settings, customer_id: str) -> Plan:
 def erase(
     wh: Warehouse, settings: Settings, customer_id: str, *, reason: str, author: str, key: bytes
 ) -> dict[str, Any]:
-    """Erase the customer and give the receipt, as it stands in ops.erasures; the second time, the first one.
+    """Erase the customer and give the receipt, as it stands in ops.erasures.
+
+    Who was erased before is looked for again: what has come back since goes, with a receipt that names the
+    first one in `follows`; where nothing has, the first one is given.
 
     Raises UnavailableError while a run is started, WarehouseError when nothing holds the customer, or when
     the reason or the author would keep his id or name in the receipt.
@@ -114,11 +124,11 @@ def erase(
         # Neither a run nor a delivery may begin meanwhile.
         wh.lock("runs")
         wh.lock("ingest")
-        earlier = receipt_of(wh, customer_id)
-        if earlier is not None:
-            return earlier
         _refuse_started_runs(wh)
+        earlier = receipt_of(wh, customer_id)
         found = plan(wh, settings, customer_id)
+        if earlier is not None and found.is_empty:
+            return earlier
         _refuse_telling(found.subject, reason=reason, author=author)
         models = _models(wh, customer_id)
         _forget_unpublished_facts(wh, found.subject)
@@ -131,6 +141,7 @@ def erase(
         receipt_no = _next_number(wh, now.date())
         receipt = {
             "receipt_no": receipt_no,
+            "follows": earlier["receipt_no"] if earlier else None,
             "erased_at": now.isoformat(sep=" ", timespec="seconds"),
             "customer_hash": keyed_hash(key, customer_id),
             "hash": f"HMAC-SHA256 of the customer_id under the key {key_name(key)}",
@@ -144,7 +155,8 @@ def erase(
             "models_trained_with_the_customer": {"versions": models, "note": MODELS_NOTE},
             "not_touched": list(NOT_TOUCHED),
         }
-        _suppress(wh, found.subject, receipt_no, now.date())
+        # The list keeps all that is of one customer under his first receipt.
+        _suppress(wh, found.subject, receipt["follows"] or receipt_no, now.date())
         wh.execute(
             f"""
             insert into {RECEIPTS} (
@@ -171,7 +183,7 @@ def erase(
 
 
 def receipt_of(wh: Warehouse, customer_id: str) -> dict[str, Any] | None:
-    """The receipt of a customer who was erased; None for anybody else."""
+    """The first receipt of a customer who was erased; None for anybody else."""
     rows = wh.query(
         f"""
         select erasures.receipt
@@ -202,6 +214,7 @@ def write_receipt(receipt: dict[str, Any], folder: Path) -> Path:
 
 
 def _subject(wh: Warehouse, customer_id: str) -> Subject:
+    listed = _listed(wh, customer_id)
     accounts: list[dict[str, Any]] = []
     if customer_id != ERASED and wh.exists(HOLDERS):
         roles = ", ".join(f"'{role}'" for role in HOLDING_ROLES)
@@ -221,7 +234,7 @@ def _subject(wh: Warehouse, customer_id: str) -> Subject:
             """,
             [customer_id, customer_id],
         ).to_pylist()
-    sole = [row["account_id"] for row in accounts if not row["is_shared"]]
+    sole = sorted({*listed["account"], *(row["account_id"] for row in accounts if not row["is_shared"])})
     loans: list[str] = []
     if sole and wh.exists("raw.loans"):
         loans = wh.query(
@@ -231,10 +244,26 @@ def _subject(wh: Warehouse, customer_id: str) -> Subject:
     return Subject(
         customer_id=customer_id,
         sole_accounts=sole,
-        kept_accounts=[row["account_id"] for row in accounts if row["is_shared"]],
-        loans=loans,
+        kept_accounts=[
+            row["account_id"] for row in accounts if row["is_shared"] and row["account_id"] not in sole
+        ],
+        loans=sorted({*listed["loan"], *loans}),
         personal=_personal(wh, customer_id),
     )
+
+
+def _listed(wh: Warehouse, customer_id: str) -> dict[str, list[str]]:
+    """What is on the list of the erased with the customer, by kind; nothing when he is not on it."""
+    rows = wh.query(
+        f"""
+        select others.kind, others.id
+        from {SUPPRESSED} as others
+        inner join {SUPPRESSED} as customers on others.receipt_no = customers.receipt_no
+        where customers.kind = 'customer' and customers.id = $1
+        """,
+        [customer_id],
+    ).to_pylist()
+    return {kind: [row["id"] for row in rows if row["kind"] == kind] for kind in SUBJECTS.values()}
 
 
 def _personal(wh: Warehouse, customer_id: str) -> list[str]:
@@ -443,8 +472,11 @@ def _models(wh: Warehouse, customer_id: str) -> list[str]:
 
 
 def _suppress(wh: Warehouse, subject: Subject, receipt_no: str, erased_on: dt.date) -> None:
+    listed = _listed(wh, subject.customer_id)
     for column, kind in SUBJECTS.items():
         for name in subject.ids(column):
+            if name in listed[kind]:
+                continue
             wh.execute(
                 f"insert into {SUPPRESSED} (kind, id, receipt_no, erased_on) values ($1, $2, $3, $4)",
                 [kind, name, receipt_no, erased_on],

@@ -8,12 +8,16 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from warehouse import schema
 from warehouse.door import open_warehouse
 from warehouse.errors import NothingToDoError, WarehouseError
 from warehouse.pseudonyms import read_key
 from warehouse.settings import Settings, pseudonym_key_file
+
+if TYPE_CHECKING:
+    from warehouse.erasure import Plan
 
 
 def add_commands(
@@ -68,15 +72,10 @@ def _erase(settings: Settings, options: argparse.Namespace) -> None:
     with open_warehouse(settings) as wh:
         schema.ensure(wh)
         earlier = erasure.receipt_of(wh, options.customer)
-        if options.dry_run and not earlier:
-            found = erasure.plan(wh, settings, options.customer)
-            for table, count in found.rows.items():
-                print(f"{count:>9,}  {table}")
-            for file in found.files:
-                print(f"     file  {file}")
-            print(f"{found.total:>9,}  rows in all would go; nothing was changed")
+        if options.dry_run:
+            _tell_plan(erasure.plan(wh, settings, options.customer), earlier)
             return
-        receipt = earlier or erasure.erase(
+        receipt = erasure.erase(
             wh,
             settings,
             options.customer,
@@ -84,12 +83,23 @@ def _erase(settings: Settings, options: argparse.Namespace) -> None:
             author=options.author,
             key=_key(options),
         )
-        if not options.dry_run:
-            # The second time too: the first may have been cut off.
-            erasure.release_space(wh, receipt)
-    if not options.dry_run:
-        file = erasure.write_receipt(receipt, folder)
-        print(f"receipt {receipt['receipt_no']} in {file}", file=sys.stderr)
+        # Of the first erasure too: it may have been cut off.
+        for told in (earlier, receipt) if earlier not in (None, receipt) else (receipt,):
+            erasure.release_space(wh, told)
+    file = erasure.write_receipt(receipt, folder)
+    print(f"receipt {receipt['receipt_no']} in {file}", file=sys.stderr)
     print(json.dumps(receipt, indent=2, ensure_ascii=False))
-    if earlier:
-        raise NothingToDoError(f"the customer was erased on {receipt['erased_at']}, see the receipt")
+    if receipt == earlier:
+        raise NothingToDoError(
+            f"the customer was erased on {receipt['erased_at']}, and nothing of him has come back"
+        )
+
+
+def _tell_plan(found: Plan, earlier: dict[str, Any] | None) -> None:
+    if earlier and found.is_empty:
+        raise NothingToDoError(f"the customer was erased on {earlier['erased_at']}; nothing has come back")
+    for table, count in found.rows.items():
+        print(f"{count:>9,}  {table}")
+    for file in found.files:
+        print(f"     file  {file}")
+    print(f"{found.total:>9,}  rows in all would go; nothing was changed")

@@ -13,6 +13,7 @@ from ingest.contracts import load_contracts
 from ingest.erased import HOLDERS, KINDS
 from tests.warehouse.planted import plant_run, plant_source
 from warehouse import Settings, Warehouse, WarehouseError, erasure, open_warehouse
+from warehouse.__main__ import main
 from warehouse.erasure import ERASED, SUBJECTS, erase, plan, receipt_of, write_receipt
 from warehouse.errors import UnavailableError
 from warehouse.pseudonyms import IDENTIFIERS, PERSONAL, keyed_hash, read_key
@@ -261,6 +262,72 @@ def test_the_receipt_is_kept_and_shown_the_second_time(settings: Settings, tmp_p
     file = write_receipt(receipt, tmp_path / "receipts")
     assert json.loads(file.read_text()) == receipt
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_what_has_come_back_goes_the_second_time_with_a_receipt_that_follows_the_first(
+    settings: Settings,
+) -> None:
+    with open_warehouse(settings) as wh:
+        plant(wh)
+        first = erase_c1(wh, settings)
+        assert erase_c1(wh, settings) == first
+        # A report task that was under way, another host, a backup of one table.
+        report = settings.report_dir / "report.html"
+        settings.report_dir.mkdir(parents=True)
+        report.write_text("<td>A1</td>")
+        wh.execute("insert into raw.customers values ('C1')")
+        wh.execute("insert into raw.transactions values ('T9', 'A1')")
+        wh.execute("insert into raw.loan_payments values ('L1', 1.0)")
+        wh.execute("insert into raw.account_holders values ('A9', 'C1', 'owner', 'h')")
+        wh.execute("insert into raw.accounts values ('A9')")
+        second = erase_c1(wh, settings)
+        assert (first["follows"], second["follows"]) == (None, first["receipt_no"])
+        assert second["tables_erased"] == {
+            "raw.account_holders": 1,
+            "raw.accounts": 1,
+            "raw.customers": 1,
+            "raw.loan_payments": 1,
+            "raw.transactions": 1,
+        }
+        assert second["files_removed"] == ["report/report.html"]
+        assert "C1" not in ids(wh, "raw.customers", "customer_id")
+        assert wh.query("select count(*) as n from ops.erasures")["n"].to_pylist() == [2]
+        # All of him is found under the first receipt, which is the one that is given when nothing came back.
+        assert ids(wh, "restricted.erased_customers", "receipt_no") == [first["receipt_no"]]
+        assert ids(wh, "restricted.erased_customers", "id") == ["A1", "A9", "C1", "L1"]
+        assert erase_c1(wh, settings) == first
+
+
+def test_the_command_says_whether_anything_had_come_back(
+    duckdb_settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with open_warehouse(duckdb_settings) as wh:
+        plant(wh)
+    key = tmp_path / "key"
+    key.write_bytes(KEY)
+    key.chmod(0o600)
+    for name, value in duckdb_settings.environment().items():
+        monkeypatch.setenv(name, value)
+    command = [
+        *("erase", "--customer", "C1", "--reason", "asked", "--author", "S-12"),
+        *("--key-file", str(key), "--receipt-dir", str(tmp_path / "receipts")),
+    ]
+    assert main(command) == 0
+    assert main(command) == 99
+    assert "nothing of him has come back" in capsys.readouterr().err
+    assert main([*command, "--dry-run"]) == 99
+    with open_warehouse(duckdb_settings) as wh:
+        wh.execute("insert into raw.customers values ('C1')")
+    capsys.readouterr()
+    assert main([*command, "--dry-run"]) == 0
+    assert "1  raw.customers" in capsys.readouterr().out
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["tables_erased"] == {"raw.customers": 1}
+    assert main(command) == 99
+    assert len(list((tmp_path / "receipts").iterdir())) == 2
 
 
 def test_a_trial_counts_and_changes_nothing(settings: Settings) -> None:
