@@ -139,12 +139,12 @@ class Stack:
         """Until dbt has been at work in the warehouse for some seconds; before, it reads its files."""
         deadline = time.monotonic() + RUN_PATIENCE_S
         seen = 0
-        while seen < 8:
+        while seen < 5:
             state = self.task(dag_id, run_id, LONG_TASK)["state"]
             assert state not in {"success", "failed", "upstream_failed"}, f"{LONG_TASK} is {state} already"
             assert time.monotonic() < deadline, f"{LONG_TASK} is {state} after {RUN_PATIENCE_S} s"
             at_work = "select count(*) from pg_stat_activity where usename = 'keepwell_transformer'"
-            seen = seen + 1 if state == "running" and self.one(at_work) else 0
+            seen += bool(state == "running" and self.one(at_work))
             time.sleep(1)
 
     def wait_for_success(self, dag_id: str, run_id: str) -> None:
