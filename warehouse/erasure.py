@@ -397,9 +397,12 @@ def _escaped(text: str) -> str:
 
 
 def _naming(needles: list[str]) -> re.Pattern[str]:
-    """Any of the texts as a whole word: C1 does not stand in C12."""
+    """Any of the texts as a whole word: C1 does not stand in C12.
+
+    Chinese has no blanks between words, so only letters and digits of ASCII make a word longer.
+    """
     alternatives = "|".join(re.escape(needle) for needle in sorted(needles, key=len, reverse=True))
-    return re.compile(rf"(?<![\w-])(?:{alternatives})(?![\w-])")
+    return re.compile(rf"(?<![A-Za-z0-9_-])(?:{alternatives})(?![A-Za-z0-9_-])")
 
 
 def _names(raw_text: str | None, subject: Subject) -> bool:

@@ -244,6 +244,24 @@ def test_the_receipt_may_not_tell_whom_it_is_about(duckdb_settings: Settings, te
         assert "C1" in ids(wh, "raw.customers", "customer_id")
 
 
+@pytest.mark.parametrize("text", ["客户C1本人要求", "张伟要求删除", "应张伟要求", "账户A1销户"])
+def test_an_id_or_name_amid_chinese_characters_is_seen(duckdb_settings: Settings, text: str) -> None:
+    with open_warehouse(duckdb_settings) as wh:
+        plant(wh)
+        wh.execute("insert into restricted.customers values ('C1', '张伟', '1', 'h')")
+        with pytest.raises(WarehouseError, match="reason names the customer"):
+            erase_c1(wh, duckdb_settings, reason=text)
+        report, other = duckdb_settings.report_dir / "a.html", duckdb_settings.report_dir / "b.html"
+        duckdb_settings.report_dir.mkdir(parents=True)
+        report.write_text(f"<p>{text}</p>", encoding="utf-8")
+        other.write_text("<p>客户C12的等级</p>", encoding="utf-8")
+        wh.execute("insert into restricted.rejected_rows values ('B', 'e', 'f', 1, $1)", [text])
+        wh.execute("insert into restricted.rejected_rows values ('B', 'e', 'f', 2, '客户C12')")
+        receipt = erase_c1(wh, duckdb_settings, reason="本人要求删除")
+        assert receipt["files_removed"] == ["report/a.html"]
+        assert ids(wh, "restricted.rejected_rows", "line_no") == ["2"]
+
+
 def test_the_receipt_is_kept_and_shown_the_second_time(settings: Settings, tmp_path: Path) -> None:
     with open_warehouse(settings) as wh:
         plant(wh)
