@@ -21,6 +21,9 @@ POLICY = "policy.policy_health"
 DAY = dt.timedelta(days=1)
 # Earlier deliveries that make a median.
 MIN_EARLIER = 5
+# A batch bears the moment at which its load began, and the task of a DAG loads for an hour at most: a check
+# may not have seen what began in the hour before it.
+LONGEST_LOAD = dt.timedelta(hours=1)
 # A bank that delivers at longer intervals than this knows no weekends.
 WEEK = 7
 NAMED = 3
@@ -63,6 +66,7 @@ class Delivery:
 
     delivered_on: dt.date
     told_of_on: dt.date
+    loaded_at: dt.datetime
     rows: int
 
     @property
@@ -245,55 +249,81 @@ def _delivery_age(wh: Warehouse, rule: Rule, now: dt.datetime) -> Iterator[Findi
 
 
 def _delivery_volume(wh: Warehouse, rule: Rule, now: dt.datetime) -> Iterator[Finding]:
-    """Rows of each entity in the newest delivery as a share of the median of earlier ones.
+    """Rows of each entity in what was loaded last as a share of the median of earlier deliveries.
 
     Of deliveries that tell of the same kind of day, working days or weekend, where the bank delivers more
-    often than weekly. The first delivery of a bank is its history, and never compared.
+    often than weekly. The first delivery of a bank is its history, and never compared. Of several that are
+    judged the newest that alerts is told, else the newest.
     """
     by_entity = _deliveries(wh, now)
-    newest_on = max((rows[-1].delivered_on for rows in by_entity.values()), default=None)
-    if newest_on is None:
+    if not by_entity:
         message = "nothing was delivered after the first delivery"
         yield Finding(rule.check_name, "all", UNKNOWN, message)
+        return
+    newest_at = max(delivery.loaded_at for rows in by_entity.values() for delivery in rows)
+    since = _judged_since(wh, rule, newest_at)
     for entity, deliveries in sorted(by_entity.items()):
-        newest = deliveries[-1]
-        if newest.delivered_on != newest_on:
-            continue
-        earlier = _alike(deliveries)[-(rule.lookback or 0) :]
-        if len(earlier) < MIN_EARLIER:
-            message = (
-                f"{newest.rows} rows; {len(earlier)} earlier deliveries of such a day: too few to compare"
-            )
-            yield Finding(rule.check_name, entity, UNKNOWN, message)
-            continue
-        median = statistics.median(delivery.rows for delivery in earlier)
-        if median < (rule.min_count or 1):
-            message = f"{newest.rows} rows; the median of {median:g} is too small to compare with"
-            yield Finding(rule.check_name, entity, UNKNOWN, message)
-            continue
-        share = newest.rows / median
-        lower = rule.lower_bound or 0.0
-        is_low = share < lower
-        status = ALERT if is_low or share > rule.upper_bound else OK
-        message = f"{newest.rows} rows on {newest_on}, a median of {median:g} in {len(earlier)} before"
-        bound = lower if is_low else rule.upper_bound
-        yield Finding(rule.check_name, entity, status, message, round(share, 4), bound, "of the median")
+        judged = [
+            _volume(rule, entity, deliveries[: place + 1])
+            for place, delivery in enumerate(deliveries)
+            if delivery.loaded_at >= since
+        ]
+        if judged:
+            yield next((one for one in reversed(judged) if one.status == ALERT), judged[-1])
+
+
+def _volume(rule: Rule, entity: str, deliveries: Sequence[Delivery]) -> Finding:
+    """The last of the deliveries against those before it."""
+    newest = deliveries[-1]
+    earlier = _alike(deliveries)[-(rule.lookback or 0) :]
+    if len(earlier) < MIN_EARLIER:
+        message = f"{newest.rows} rows; {len(earlier)} earlier deliveries of such a day: too few to compare"
+        return Finding(rule.check_name, entity, UNKNOWN, message)
+    median = statistics.median(delivery.rows for delivery in earlier)
+    if median < (rule.min_count or 1):
+        message = f"{newest.rows} rows; the median of {median:g} is too small to compare with"
+        return Finding(rule.check_name, entity, UNKNOWN, message)
+    share = newest.rows / median
+    lower = rule.lower_bound or 0.0
+    is_low = share < lower
+    status = ALERT if is_low or share > rule.upper_bound else OK
+    message = f"{newest.rows} rows on {newest.delivered_on}, a median of {median:g} in {len(earlier)} before"
+    bound = lower if is_low else rule.upper_bound
+    return Finding(rule.check_name, entity, status, message, round(share, 4), bound, "of the median")
 
 
 def _rejected_share(wh: Warehouse, rule: Rule, now: dt.datetime) -> Iterator[Finding]:
-    """The largest share of rows of one file that the newest delivery, loaded or refused, had rejected."""
-    files = wh.query(
-        """
-        select batches.delivered_on, batches.status, files.entity, files.rows_read, files.rows_rejected
-        from ops.batches as batches
-        inner join ops.batch_files as files on batches.batch_id = files.batch_id
-        where
-            batches.loaded_at = (select max(loaded_at) from ops.batches where loaded_at <= $1)
-            and files.rows_read > 0
-        order by files.entity
-        """,
-        [now],
-    ).to_pylist()
+    """The largest share of rows of one file that were rejected in what was loaded, or refused, last.
+
+    A refused delivery is made good by one of the same day that is loaded after it.
+    """
+    newest = wh.query("select max(loaded_at) as at from ops.batches where loaded_at <= $1", [now])
+    newest_at = newest["at"][0].as_py()
+    files = (
+        wh.query(
+            """
+            select batches.delivered_on, batches.status, files.entity, files.rows_read, files.rows_rejected
+            from ops.batches as batches
+            inner join ops.batch_files as files on batches.batch_id = files.batch_id
+            where
+                batches.loaded_at between $1 and $2
+                and files.rows_read > 0
+                and not exists (
+                    select 1 from ops.batches as later
+                    where
+                        batches.status = 'refused'
+                        and later.status = 'loaded'
+                        and later.delivered_on = batches.delivered_on
+                        and later.loaded_at > batches.loaded_at
+                        and later.loaded_at <= $2
+                )
+            order by batches.loaded_at desc, files.entity
+            """,
+            [_judged_since(wh, rule, newest_at), now],
+        ).to_pylist()
+        if newest_at
+        else []
+    )
     if not files:
         yield Finding(rule.check_name, "all", UNKNOWN, "nothing was delivered yet")
         return
@@ -397,6 +427,18 @@ def _at_most(rule: Rule, subject: str, value: float, unit: str, message: str) ->
     return Finding(rule.check_name, subject, status, message, value, rule.upper_bound, unit)
 
 
+def _judged_since(wh: Warehouse, rule: Rule, newest_at: dt.datetime) -> dt.datetime:
+    """What was loaded from this moment on is judged: all that the last check before the newest delivery may
+    not have seen, until a newer one comes. The newest alone where the check was never made before.
+    """
+    checks = wh.query(
+        "select max(checked_at) as at from ops.health_checks where check_name = $1 and checked_at < $2",
+        [rule.check_name, newest_at],
+    )
+    checked_at: dt.datetime | None = checks["at"][0].as_py()
+    return newest_at if checked_at is None else checked_at - LONGEST_LOAD
+
+
 def _deliveries(wh: Warehouse, now: dt.datetime) -> dict[str, list[Delivery]]:
     """By entity the loaded deliveries after the history, oldest first; those of one day count together."""
     rows = wh.query(
@@ -405,6 +447,7 @@ def _deliveries(wh: Warehouse, now: dt.datetime) -> dict[str, list[Delivery]]:
             files.entity,
             batches.delivered_on,
             max(sources.landing_lag_days) as lag_days,
+            max(batches.loaded_at) as loaded_at,
             cast(sum(files.rows_read) as bigint) as count_rows
         from ops.batches as batches
         inner join ops.batch_files as files on batches.batch_id = files.batch_id
@@ -418,7 +461,7 @@ def _deliveries(wh: Warehouse, now: dt.datetime) -> dict[str, list[Delivery]]:
     found: dict[str, list[Delivery]] = {}
     for row in rows:
         told_of_on = row["delivered_on"] - row["lag_days"] * DAY
-        delivery = Delivery(row["delivered_on"], told_of_on, row["count_rows"])
+        delivery = Delivery(row["delivered_on"], told_of_on, row["loaded_at"], row["count_rows"])
         found.setdefault(row["entity"], []).append(delivery)
     return found
 

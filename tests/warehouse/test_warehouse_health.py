@@ -276,6 +276,66 @@ def test_a_small_median_says_nothing(bank: Settings) -> None:
         assert the(wh, at(last + DAY), "delivery_volume", "accounts").status == "unknown"
 
 
+def checked(wh: Warehouse, now: dt.datetime) -> dict[tuple[str, str], health.Finding]:
+    """What a watch finds and records."""
+    findings = health.check(wh, now)
+    health.record(wh, findings, now)
+    return {(one.check_name, one.subject): one for one in findings}
+
+
+def test_of_deliveries_loaded_together_none_is_passed_over(bank: Settings) -> None:
+    rejected, volume = ("rejected_share", "all"), ("delivery_volume", "transactions")
+    with open_warehouse(bank) as wh:
+        last = deliver_days(wh, MONDAY, 11, lambda day: 100)
+        found = checked(wh, at(last))
+        assert (found[rejected].status, found[volume].status) == ("ok", "ok")
+        # Nothing came on Friday and Saturday; on Monday night all is loaded, and the newest is well. (The
+        # deliveries of Sunday and Monday tell of a weekend, with too few before them.)
+        deliver(wh, last + DAY, 20, rejected=1)
+        deliver(wh, last + 5 * DAY, 100, rejected=5)
+        deliver(wh, last + 6 * DAY, 100)
+        night = at(last + 6 * DAY, 1)
+        wh.execute("update ops.batches set loaded_at = $1 where delivered_on > $2", [night, last])
+        for hours in (1, 2, 20):
+            found = checked(wh, night + dt.timedelta(hours=hours))
+            assert found[rejected].status == "alert"
+            assert f"5 of 100 rows of transactions in the loaded delivery of {last + 5 * DAY}" in (
+                found[rejected].message
+            )
+            assert found[volume].status == "alert"
+            assert found[volume].message.startswith(f"20 rows on {last + DAY}")
+        # The next delivery ends it.
+        deliver(wh, last + 7 * DAY, 100)
+        found = checked(wh, at(last + 7 * DAY))
+        assert (found[rejected].status, found[volume].status) == ("ok", "ok")
+
+
+def test_a_delivery_that_was_being_loaded_during_a_check_is_judged_by_the_next(bank: Settings) -> None:
+    with open_warehouse(bank) as wh:
+        last = deliver_days(wh, MONDAY, 3, lambda day: 100)
+        # Two loads of a night; the check of half past one saw the first not committed yet.
+        checked(wh, at(last, 23) + dt.timedelta(hours=2, minutes=30))
+        deliver(wh, last + DAY, 100, rejected=5)
+        deliver(wh, last + 2 * DAY, 100)
+        later = at(last + DAY, 1) + dt.timedelta(minutes=45)
+        wh.execute("update ops.batches set loaded_at = $1 where delivered_on = $2", [later, last + 2 * DAY])
+        assert checked(wh, later + DAY / 24)["rejected_share", "all"].status == "alert"
+
+
+def test_a_refused_delivery_that_was_mended_is_no_alert(bank: Settings) -> None:
+    with open_warehouse(bank) as wh:
+        last = deliver_days(wh, MONDAY, 3, lambda day: 100)
+        checked(wh, at(last))
+        deliver(wh, last + DAY, 100, rejected=50, status="refused")
+        assert the(wh, at(last + DAY), "rejected_share").status == "alert"
+        deliver(wh, last + DAY, 100)
+        wh.execute(
+            "update ops.batches set loaded_at = $1 where delivered_on = $2 and status = 'loaded'",
+            [at(last + DAY), last + DAY],
+        )
+        assert the(wh, at(last + DAY, 3), "rejected_share").status == "ok"
+
+
 @pytest.mark.parametrize(
     ("rejected", "status", "found"), [(2, "loaded", "ok"), (3, "loaded", "alert"), (50, "refused", "alert")]
 )
