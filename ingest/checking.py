@@ -31,8 +31,8 @@ SCRATCH_MEMORY = "1GB"
 BATCH_ROWS = 65_536
 # Keys asked of the warehouse at a time, and so the loaded rows that are held in memory.
 LOOKUP_KEYS = 200_000
-# What parts the values of a line that cannot be split; an apostrophe is written twice in SQL.
-WORD_BREAKS = r"""[\s,;|"'']+"""
+# What parts the words of a line that cannot be split: what stands between values, and what no id is made of.
+WORD_BREAKS = (r"""[\s,;|"'']+""", "[^A-Za-z0-9_-]+")
 
 
 class Loaded(Protocol):
@@ -75,6 +75,7 @@ class _Entity:
 
     contract: Contract
     file: EntityFile
+    layout: Layout
     staged: Staged
     typed: str
 
@@ -217,14 +218,14 @@ class BatchCheck:
         contract = self._contracts[file.entity]
         staged = stage(self._connection, self._folder, file, layout, contract, on_rows)
         typed = typed_rows(contract, self._arrival, staged.rows, staged.sound)
-        entity = self._entities[file.entity] = _Entity(contract, file, staged, typed)
+        entity = self._entities[file.entity] = _Entity(contract, file, layout, staged, typed)
         self._execute(f"create table {_dropped(contract)} (line_no bigint)")
         return entity
 
     def _drop_erased(self, entity: _Entity) -> int:
         """Drop the rows that name something on the list of the erased; the number of rows.
 
-        A line that cannot be split goes where one of its words is on the list.
+        A line that cannot be split goes where the id stands in its own field, counted by the separators.
         """
         contract = entity.contract
         named = [
@@ -233,14 +234,19 @@ class BatchCheck:
         ]
         if not named:
             return 0
-        words = f"string_split_regex(malformed, '{WORD_BREAKS}')"
+        own_fields = [
+            f"trim(string_split(malformed, '{entity.layout.separator}')[{position}], ' \"')"
+            f" in (select id from erased where kind = '{named_kinds(contract)[column]}')"
+            for position, column in enumerate(entity.layout.columns, start=1)
+            if entity.layout.separator is not None and column in named_kinds(contract)
+        ]
         self._execute(
             f"""
             create or replace table erased_lines as
             select line_no from ({entity.typed}) as typed where {" or ".join(named)}
             union
             select line_no from ({entity.staged.rows}) as records
-            where malformed is not null and list_has_any({words}, (select list(id) from erased))"""
+            where malformed is not null and ({" or ".join(own_fields) or "false"})"""
         )
         if own := own_kind(contract):
             # A loan on an erased account is on the list from here on, and with it what hangs on the loan.
@@ -261,6 +267,11 @@ class BatchCheck:
 
     def _reject_malformed(self, entity: _Entity) -> None:
         whole = "replace(malformed, chr(0), '\\0')"
+        if self._is_any_erased:
+            # Perhaps his, perhaps an amount that reads like his number: counted, and its text not kept.
+            words = ", ".join(f"string_split_regex(malformed, '{breaks}')" for breaks in WORD_BREAKS)
+            is_named = f"list_has_any(list_concat({words}), (select list(id) from erased))"
+            whole = f"case when {is_named} then '{MASK}' else {whole} end"
         self._execute(
             f"""
             insert into rejected

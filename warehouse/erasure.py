@@ -35,6 +35,11 @@ ERASED = "erased"
 SUPPRESSED = "restricted.erased_customers"
 REJECTED = ("restricted.rejected_rows", "ops.rejected_rows")
 RECEIPTS = "ops.erasures"
+# In place of a text that goes while its row stays: that of ingest/rules.py.
+MASK = "***"
+_IN_CHINESE = {"customer": "客户", "account": "(?:账户|账)", "loan": "贷款"}
+# Batch, entity, file and number of a rejected line.
+Line = tuple[str, str, str, int | None]
 
 NOT_TOUCHED = (
     "landing files: the bank's own; the loader passes over the customer's rows in them from now on",
@@ -156,7 +161,8 @@ def erase(
             "not_touched": list(NOT_TOUCHED),
         }
         # The list keeps all that is of one customer under his first receipt.
-        _suppress(wh, found.subject, receipt["follows"] or receipt_no, now.date())
+        first_no = earlier["receipt_no"] if earlier else receipt_no
+        _suppress(wh, found.subject, first_no, now.date())
         wh.execute(
             f"""
             insert into {RECEIPTS} (
@@ -199,9 +205,10 @@ def receipt_of(wh: Warehouse, customer_id: str) -> dict[str, Any] | None:
     return receipt
 
 
-def release_space(wh: Warehouse, receipt: dict[str, Any]) -> None:
+def release_space(wh: Warehouse, *receipts: dict[str, Any] | None) -> None:
     """Let the engine's files go of the rows; after `erase`, and once more if that was cut off."""
-    wh.forget_deleted([table for table in receipt["tables_erased"] if wh.exists(table)])
+    tables = sorted({table for receipt in receipts if receipt for table in receipt["tables_erased"]})
+    wh.forget_deleted([table for table in tables if wh.exists(table)])
 
 
 def write_receipt(receipt: dict[str, Any], folder: Path) -> Path:
@@ -364,12 +371,15 @@ def _forget_unpublished_facts(wh: Warehouse, subject: Subject) -> None:
         wh.execute(f"delete from {table} where batch_no > $1", [covered])
 
 
-def _rejected(wh: Warehouse, table: str, subject: Subject) -> list[tuple[str, str, str, int]]:
-    """Rows of rejected lines that name the subject: by id in its column, or by id or name anywhere in a line
-    that could not be split. A namesake's rejected line goes with them.
+def _rejected(wh: Warehouse, table: str, subject: Subject) -> dict[Line, bool]:
+    """Rejected lines that name the subject, and whether they go whole.
+
+    By id in its column, or by id or name anywhere in a line that could not be split. A namesake's rejected
+    line goes with them. Where an id of digits alone stands somewhere in a line that could not be split, the
+    line may be anybody's: it stays, and its text goes.
     """
     if not wh.exists(table):
-        return []
+        return {}
     needles = [*subject.all_ids(), *subject.personal]
     reason = "reason" if "reason" in wh.column_types(table) else "null"
     # The engine looks for the letters, which is quick; what they stand in is looked at here.
@@ -383,12 +393,16 @@ def _rejected(wh: Warehouse, table: str, subject: Subject) -> list[tuple[str, st
         f" from {table} where {found}",
         patterns,
     ).to_pylist()
-    naming = _naming(needles)
-    return [
-        (row["batch_id"], row["entity"], row["file_name"], row["line_no"])
-        for row in rows
-        if _names(row["raw_text"], subject) or naming.search(row["reason"] or "")
-    ]
+    naming, digits = _naming(subject), _words([name for name in subject.all_ids() if name.isdecimal()])
+    lines: dict[Line, bool] = {}
+    for row in rows:
+        line = (row["batch_id"], row["entity"], row["file_name"], row["line_no"])
+        fields = _fields(row["raw_text"])
+        if naming.search(row["reason"] or "") or _names(fields, subject, naming):
+            lines[line] = True
+        elif isinstance(fields, str) and digits.search(fields):
+            lines.setdefault(line, False)
+    return lines
 
 
 def _escaped(text: str) -> str:
@@ -396,44 +410,66 @@ def _escaped(text: str) -> str:
     return re.sub(r"[\\%_]", "_", text)
 
 
-def _naming(needles: list[str]) -> re.Pattern[str]:
+def _words(needles: list[str]) -> re.Pattern[str]:
     """Any of the texts as a whole word: C1 does not stand in C12.
 
     Chinese has no blanks between words, so only letters and digits of ASCII make a word longer.
     """
     alternatives = "|".join(re.escape(needle) for needle in sorted(needles, key=len, reverse=True))
-    return re.compile(rf"(?<![A-Za-z0-9_-])(?:{alternatives})(?![A-Za-z0-9_-])")
+    # Of no texts there is none to be found.
+    return re.compile(rf"(?<![A-Za-z0-9_-])(?:{alternatives})(?![A-Za-z0-9_-])" if needles else r"(?!)")
 
 
-def _names(raw_text: str | None, subject: Subject) -> bool:
-    """Does a rejected line name the subject?"""
+def _naming(subject: Subject) -> re.Pattern[str]:
+    """What names the subject in free text: an id, a name, a number of his, as a whole word.
+
+    An id of digits alone counts where a text says whose number it is (customer_id: 4519, account 12), lest
+    an amount or a count be taken for it.
+    """
+    ids = subject.all_ids()
+    patterns = [_words([*(name for name in ids if not name.isdecimal()), *subject.personal]).pattern]
+    for column, kind in SUBJECTS.items():
+        digits = [name for name in subject.ids(column) if name.isdecimal()]
+        if digits:
+            said = rf"(?i:{kind}(?:_id)?)\W{{1,6}}|{_IN_CHINESE[kind]}(?:编?号)?\W{{0,3}}"
+            patterns.append(rf"(?:{said})(?:{'|'.join(digits)})(?![A-Za-z0-9_-])")
+    return re.compile("|".join(patterns))
+
+
+def _fields(raw_text: str | None) -> dict[str, Any] | str:
+    """A rejected line by column; one that could not be split, as text."""
     try:
         line = json.loads(raw_text or "null")
     except ValueError:
-        line = raw_text
-    if not isinstance(line, dict):
-        return bool(_naming([*subject.all_ids(), *subject.personal]).search(raw_text or ""))
-    # A line shifted by a column holds its values anywhere. An id of digits alone counts where ids stand, lest
-    # an amount of 4519 be taken for the customer 4519.
-    telling = _naming([*(name for name in subject.all_ids() if not name.isdecimal()), *subject.personal])
+        line = None
+    return line if isinstance(line, dict) else raw_text or ""
+
+
+def _names(fields: dict[str, Any] | str, subject: Subject, naming: re.Pattern[str]) -> bool:
+    """Does a rejected line name the subject?"""
+    if isinstance(fields, str):
+        return bool(naming.search(fields))
+    # A line shifted by a column holds its values anywhere; an id of digits is sought where ids stand.
     ids = set(subject.all_ids())
     return any(
-        value is not None and (telling.search(str(value)) or (column in SUBJECTS and str(value) in ids))
-        for column, value in line.items()
+        value is not None and (naming.search(str(value)) or (column in SUBJECTS and str(value) in ids))
+        for column, value in fields.items()
     )
 
 
-def _delete_rejected(wh: Warehouse, table: str, rows: list[tuple[str, str, str, int]]) -> None:
-    for batch_id, entity, file_name, line_no in rows:
+def _delete_rejected(wh: Warehouse, table: str, lines: dict[Line, bool]) -> None:
+    for line, goes_whole in lines.items():
+        verb = f"delete from {table}" if goes_whole else f"update {table} set raw_text = '{MASK}'"
         wh.execute(
-            f"delete from {table} where batch_id = $1 and entity = $2 and file_name = $3 and line_no = $4",
-            [batch_id, entity, file_name, line_no],
+            f"{verb} where batch_id = $1 and entity = $2 and file_name = $3"
+            " and line_no is not distinct from $4",
+            list(line),
         )
 
 
 def _files(settings: Settings, subject: Subject) -> list[Path]:
     """Files of the bank that name the subject: reports, dbt's artifacts, logs; each can be made again."""
-    naming = _naming([*subject.all_ids(), *subject.personal])
+    naming = _naming(subject)
     folders = (settings.report_dir, settings.dbt_dir, settings.logs_dir, settings.bank_home / "docs")
     return [
         file
@@ -504,7 +540,7 @@ def _refuse_started_runs(wh: Warehouse) -> None:
 
 
 def _refuse_telling(subject: Subject, **texts: str) -> None:
-    naming = _naming([*subject.all_ids(), *subject.personal])
+    naming = _naming(subject)
     for name, text in texts.items():
         if not text.strip():
             raise WarehouseError(f"the {name} is empty: the receipt has to say it")

@@ -84,8 +84,7 @@ def _erase(settings: Settings, options: argparse.Namespace) -> None:
             key=_key(options),
         )
         # Of the first erasure too: it may have been cut off.
-        for told in (earlier, receipt) if earlier not in (None, receipt) else (receipt,):
-            erasure.release_space(wh, told)
+        erasure.release_space(wh, receipt, earlier)
     file = erasure.write_receipt(receipt, folder)
     print(f"receipt {receipt['receipt_no']} in {file}", file=sys.stderr)
     print(json.dumps(receipt, indent=2, ensure_ascii=False))

@@ -143,6 +143,34 @@ def test_what_is_new_of_an_erased_customer_is_passed_over_too(bank_here: Bank, t
     assert counts(bank_here) == {"transactions": (1, 0, 0, 0, 1), "loan_payments": (1, 0, 0, 0, 1)}
 
 
+def test_a_line_that_cannot_be_split_is_his_where_his_id_stands_in_its_own_field(
+    quick_bank: Bank, tmp_path: Path
+) -> None:
+    """Ids of digits: customer 2 with account 2; a field of another's line reads 2."""
+    numbered = {
+        "customers": [{**customer, "customer_id": str(n)} for n, customer in enumerate(CUSTOMERS, 1)],
+        "accounts": [{**account, "account_id": str(n)} for n, account in enumerate(ACCOUNTS, 1)],
+        "account_holders": [
+            {"account_id": str(n), "customer_id": str(n), "holder_role": "owner"} for n in (1, 2, 3)
+        ],
+        "transactions": [transaction(n, account_id=str(n % 3 + 1)) for n in range(1, 200)],
+    }
+    write_csv(tmp_path / "2026-03-30", bank(**numbered))
+    quick_bank.load(tmp_path)
+    with open_warehouse(quick_bank.settings) as wh:
+        erase(wh, quick_bank.settings, "2", reason="asked", author="S-12", key=KEY)
+    write_csv(
+        tmp_path / "2026-03-31",
+        {"transactions": [transaction(n, account_id=str(n % 2 * 2 + 1)) for n in range(300, 500)]},
+    )
+    with (tmp_path / "2026-03-31" / "transactions.csv").open("a") as stream:
+        stream.write('T904,2,"2026-03\nT905,1,2026-03-30,2,"x\n')
+    quick_bank.load(tmp_path)
+    assert counts(quick_bank) == {"transactions": (202, 200, 1, 0, 1)}
+    for table in ("ops", "restricted"):
+        assert quick_bank.rows(f"select line_no, raw_text from {table}.rejected_rows") == [(203, "***")]
+
+
 def test_a_trial_passes_over_them_and_keeps_no_list(quick_bank: Bank, tmp_path: Path) -> None:
     without_c2(quick_bank, tmp_path)
     write_csv(

@@ -11,6 +11,7 @@ import pytest
 
 from ingest.contracts import load_contracts
 from ingest.erased import HOLDERS, KINDS
+from ingest.rules import MASK
 from tests.warehouse.planted import plant_run, plant_source
 from warehouse import Settings, Warehouse, WarehouseError, erasure, open_warehouse
 from warehouse.__main__ import main
@@ -198,15 +199,37 @@ def test_a_name_with_marks_is_found_in_a_line_that_is_kept_as_json(settings: Set
         assert ids(wh, "restricted.rejected_rows", "line_no") == ["2"]
 
 
-def test_an_amount_is_not_taken_for_a_customer_of_digits(duckdb_settings: Settings) -> None:
-    with open_warehouse(duckdb_settings) as wh:
+def test_a_number_is_not_taken_for_an_id_of_digits(settings: Settings) -> None:
+    """Customer 2 with account 1, as in a bank whose ids count up from 1."""
+    lines = {
+        1: (json.dumps({"amount": "2"}), True),
+        2: (json.dumps({"customer_id": "2"}), False),
+        3: (json.dumps({"account_id": "1", "amount": "x"}), False),
+        4: ("customer 2 moved,x", False),
+        # Whose it is cannot be told.
+        5: ("T9;1;77", True),
+        6: ("T9;12;77", True),
+    }
+    with open_warehouse(settings) as wh:
         plant(wh)
-        wh.execute("insert into raw.customers values ('4519')")
-        for line, column in ((1, "amount"), (2, "customer_id")):
-            text = json.dumps({column: "4519"})
+        wh.execute("insert into raw.customers values ('2')")
+        wh.execute("insert into raw.account_holders values ('1', '2', 'owner', 'h')")
+        for line, (text, _) in lines.items():
             wh.execute("insert into restricted.rejected_rows values ('B', 'e', 'f', $1, $2)", [line, text])
-        erase(wh, duckdb_settings, "4519", reason="asked", author="S-12", key=KEY)
-        assert ids(wh, "restricted.rejected_rows", "line_no") == ["1"]
+        texts = {"count.log": "2 of 97 models, 1 warning", "named.log": 'customer_id: "2"', "zh.log": "客户2"}
+        settings.logs_dir.mkdir(parents=True)
+        for name, text in texts.items():
+            (settings.logs_dir / name).write_text(text, encoding="utf-8")
+        for telling in ("customer 2 asked", "account_id=1", "客户2要求"):
+            with pytest.raises(WarehouseError, match="reason names the customer"):
+                erase(wh, settings, "2", reason=telling, author="S-12", key=KEY)
+        receipt = erase(wh, settings, "2", reason="Article 2 GDPR", author="S-1", key=KEY)
+        assert receipt["files_removed"] == ["logs/named.log", "logs/zh.log"]
+        kept = wh.query("select line_no, raw_text from restricted.rejected_rows order by 1").to_pylist()
+        assert {row["line_no"]: row["raw_text"] for row in kept} == {
+            line: "***" if line == 5 else text for line, (text, stays) in lines.items() if stays
+        }
+        assert receipt["tables_erased"]["restricted.rejected_rows"] == 4
 
 
 def test_nothing_is_erased_while_a_run_is_started(settings: Settings) -> None:
@@ -412,6 +435,7 @@ def test_contracts_refer_to_customers_by_the_columns_that_erasure_looks_for() ->
             if parent in personal:
                 assert column in SUBJECTS, f"{contract.entity}.{column} names one of {parent}"
     assert KINDS == SUBJECTS
+    assert erasure.MASK == MASK
     assert f"raw.{HOLDERS}" == erasure.HOLDERS
     assert {
         column.name for contract in contracts.values() for column in contract.columns if column.is_personal
