@@ -11,15 +11,11 @@ def record(wh: Warehouse, action: str, subject: str, detail: str | None = None) 
     """Add a row: the action (`publish`, `erase` ...), what it was done to, and what a reader should know.
 
     Call it inside the transaction of the act, so that neither stands without the other. Who asked is
-    `settings.actor()`; whom the database saw is its session's user, `duckdb` where there are no users.
+    `settings.actor()`. When, and whom the database saw, PostgreSQL fills in itself (`schema.LOG_DEFAULTS`);
+    where there are no users the latter is `duckdb`.
     """
-    session_role = "duckdb"
-    if wh.target == "postgres":
-        session_role = wh.query("select session_user::text as name")["name"][0].as_py()
-    wh.execute(
-        """
-        insert into ops.audit_log (happened_at, actor, session_role, action, subject, detail)
-        values ($1, $2, $3, $4, $5, $6)
-        """,
-        [utc_now(), actor(), session_role, action, subject, detail],
-    )
+    row: dict[str, object] = {"actor": actor(), "action": action, "subject": subject, "detail": detail}
+    if wh.target != "postgres":
+        row |= {"happened_at": utc_now(), "session_role": "duckdb"}
+    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    wh.execute(f"insert into ops.audit_log ({', '.join(row)}) values ({places})", list(row.values()))

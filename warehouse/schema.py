@@ -157,7 +157,7 @@ OPS_TABLES: dict[str, str] = {
         message varchar,
         monitored_at timestamp not null""",
     # Who did what, for the auditor: only ever added to. `actor` is who asked, `session_role` whom the
-    # database saw.
+    # database saw. In PostgreSQL the server fills in that and the time (LOG_DEFAULTS).
     "ops.audit_log": """
         happened_at timestamp not null,
         actor varchar not null,
@@ -192,6 +192,12 @@ OPS_TABLES: dict[str, str] = {
         status varchar not null,
         duration_seconds double precision not null,
         built_at timestamp not null""",
+}
+
+# PostgreSQL only: who writes a row of ops.audit_log may not say when, nor as whom.
+LOG_DEFAULTS = {
+    "happened_at": "(clock_timestamp() at time zone 'utc')",
+    "session_role": "session_user::text",
 }
 
 # The one rule of what stands: for each as-of date the latest publication, not withdrawn, whose run built it.
@@ -244,6 +250,8 @@ def init(wh: Warehouse) -> None:
         for table in ("ops.batches", "ops.batch_files"):
             wh.execute(f"alter table {table} add column if not exists rows_erased bigint")
         wh.execute("alter table ops.erasures add column if not exists receipt varchar")
+        for column in _missing_defaults(wh):
+            wh.execute(f"alter table ops.audit_log alter column {column} set default {LOG_DEFAULTS[column]}")
         _note_archived_days(wh)
         wh.replace_views({"ops.standing_snapshots": STANDING_SNAPSHOTS, "ops.covering_runs": COVERING_RUNS})
 
@@ -288,11 +296,29 @@ def _refuse_missing(wh: Warehouse) -> None:
             for column in columns
             if column != "primary" and column not in held.get(name, columns)
         ]
+    if "ops.audit_log" in held:
+        missing += [f"the default of ops.audit_log.{column}" for column in _missing_defaults(wh)]
     if missing:
         raise WarehouseError(
             f"the warehouse lacks {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}, and this "
             "user does not own it: run `python -m warehouse init` and `roles` as the owner"
         )
+
+
+def _missing_defaults(wh: Warehouse) -> list[str]:
+    """Columns of the audit log that the server does not fill in by itself."""
+    if wh.target != "postgres":
+        return []
+    rows = wh.query(
+        """
+        select attname::text as name
+        from pg_attribute
+        inner join pg_class on attrelid = pg_class.oid
+        inner join pg_namespace on relnamespace = pg_namespace.oid
+        where nspname = 'ops' and relname = 'audit_log' and atthasdef
+        """
+    )
+    return sorted(set(LOG_DEFAULTS) - set(rows["name"].to_pylist()))
 
 
 def _note_archived_days(wh: Warehouse) -> None:
@@ -316,5 +342,6 @@ def ensure(wh: Warehouse) -> None:
         and wh.exists("ops.build_results")
         and "published_by" in wh.column_types("ops.publications")
         and "rows_erased" in wh.column_types("ops.batch_files")
+        and not _missing_defaults(wh)
     ):
         init(wh)

@@ -24,7 +24,16 @@ def _except(*roles: str) -> tuple[str, ...]:
     return tuple(role for role in ALL if role not in roles)
 
 
-AUDIT_ROW = "insert into ops.audit_log values (now()::timestamp, 'me', 'me', 'publish', 'x', null)"
+# What the server fills in, a role cannot.
+AUDIT_ROW = "insert into ops.audit_log (actor, action, subject) values ('me', 'publish', 'x')"
+FORGED_TIME = (
+    "insert into ops.audit_log (happened_at, actor, action, subject)"
+    " values (timestamp '2020-01-01 00:00:00', 'me', 'publish', 'x')"
+)
+FORGED_ROLE = (
+    "insert into ops.audit_log (session_role, actor, action, subject)"
+    " values ('keepwell_auditor', 'me', 'publish', 'x')"
+)
 # Statement, and who may: everybody else is refused.
 TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
     # Personal data.
@@ -80,6 +89,8 @@ TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("update ops.runs set status = 'published'", ("publisher",)),
     ("update ops.runs set note = 'no champion'", ("publisher", "scorer")),
     ("update ops.publications set withdrawn_at = null", ("publisher",)),
+    ("update ops.publications set published_by = null", ()),
+    ("update ops.publications set published_at = timestamp '2020-01-01 00:00:00'", ()),
     ("delete from ops.publications", ()),
     ("delete from ops.test_results", ("transformer", "publisher")),
     ("update ops.test_results set status = 'pass'", ()),
@@ -88,6 +99,8 @@ TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("select * from ops.publications", _except("loader", "crm_reader")),
     # Who did what.
     (AUDIT_ROW, ("publisher",)),
+    (FORGED_TIME, ()),
+    (FORGED_ROLE, ()),
     ("select actor from ops.audit_log", ("auditor",)),
     ("select action, subject from ops.audit_log", ("publisher", "auditor")),
     ("update ops.audit_log set actor = 'nobody'", ()),

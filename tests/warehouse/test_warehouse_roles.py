@@ -25,7 +25,8 @@ from tests.warehouse.planted import (
 )
 from tests.warehouse.role_trials import TRIALS, Trial
 from tests.warehouse.test_warehouse_health import plant_policy
-from warehouse import Settings, WarehouseError, embedded, open_warehouse, roles, schema
+from warehouse import Settings, WarehouseError, audit, embedded, open_warehouse, roles, schema
+from warehouse.clock import utc_now
 from warehouse.connections import postgres_url
 from warehouse.publish import publish, rollback
 from warehouse.retention import retain
@@ -115,7 +116,7 @@ def test_each_role_may_what_its_work_needs_and_no_more(
 
 
 @pytest.mark.parametrize(
-    ("role", "table"), [("loader", "restricted.rejected_rows"), ("publisher", "ops.audit_log")]
+    ("role", "table"), [("loader", "restricted.rejected_rows"), ("publisher", "ops.run_dates")]
 )
 def test_who_may_work_with_a_table_cannot_pass_it_on(
     sessions: dict[str, adbc.Connection], role: str, table: str
@@ -321,6 +322,42 @@ def test_init_by_a_role_looks_and_says_what_is_missing(bank: Bank) -> None:
     assert told.returncode == 2
     assert "lacks ops.experiments" in told.stderr
     assert "run `python -m warehouse init` and `roles` as the owner" in told.stderr
+
+
+def test_init_and_roles_bring_an_old_log_its_defaults(bank: Bank) -> None:
+    """A log whose rows the publisher could date and sign itself."""
+    with open_warehouse(bank.owner) as wh:
+        for column in ("happened_at", "session_role"):
+            wh.execute(f"alter table ops.audit_log alter column {column} drop default")
+        wh.execute("grant insert on ops.audit_log to keepwell_publisher")
+        wh.execute("grant update on ops.publications to keepwell_publisher")
+    told = command(bank.settings("publisher"), "status")
+    assert told.returncode == 2
+    assert "lacks the default of ops.audit_log.happened_at" in told.stderr
+    assert command(bank.owner, "init").returncode == 0
+    assert command(bank.owner, "roles").returncode == 0
+    with open_warehouse(bank.settings("publisher")) as wh:
+        before = utc_now()
+        audit.record(wh, "rollback", "of old")
+        after = utc_now()
+        for forged in ("happened_at = now()", "session_role = 'x'"):
+            with pytest.raises(WarehouseError, match="permission denied"):
+                wh.execute(f"update ops.audit_log set {forged}")
+    with open_warehouse(bank.settings("auditor")) as wh:
+        (row,) = wh.query("select * from ops.audit_log where subject = 'of old'").to_pylist()
+    assert row["session_role"] == "keepwell_publisher"
+    assert before <= row["happened_at"] <= after
+    with open_warehouse(bank.owner) as wh:
+        assert roles.find_differences(wh) == ([], [])
+
+
+def test_a_right_on_a_table_is_taken_back_without_those_on_its_columns(bank: Bank) -> None:
+    """PostgreSQL takes both back at once."""
+    with open_warehouse(bank.owner) as wh:
+        before = roles.rights(wh)
+        wh.execute("grant select on ops.audit_log to keepwell_publisher")
+        roles.apply(wh)
+        assert roles.rights(wh) == before
 
 
 def test_roles_are_made_by_the_owner_only(bank: Bank) -> None:
