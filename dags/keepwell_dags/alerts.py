@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from keepwell_dags.channels import LONGEST_ERROR, Alert, send
-from keepwell_dags.commands import PROJECT, given
+from keepwell_dags.commands import ENVIRONMENT, PROJECT, given
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ def on_failure(context: Any) -> None:
 
     Never raises: an alert that cannot be sent must not hide the failure itself.
     """
-    instance, task = context["ti"], context["task"]
-    environment = {**os.environ, **given(task.env)}
-    error = str(context.get("exception", ""))[:LONGEST_ERROR]
+    instance = context["ti"]
+    environment = {**os.environ, **given(_values(context))}
+    error = _reason(context.get("exception"))[:LONGEST_ERROR]
     alert = Alert(
         kind=_kind(instance.task_id, error),
         dag=instance.dag_id,
@@ -87,6 +87,34 @@ async def on_missed_deadline(context: dict[str, Any]) -> None:
     )
     log.error("Keepwell: %s", alert.text)
     await asyncio.to_thread(send, alert)
+
+
+def _values(context: Any) -> dict[str, str]:
+    """The task's values of `ENVIRONMENT`.
+
+    Where its process is gone Airflow's DAG processor asks, which knows the task as it was parsed and has
+    rendered nothing. What cannot be rendered there is left out.
+    """
+    task = context["task"]
+    values: dict[str, str] = task.env or {}
+    if values != ENVIRONMENT:
+        return values
+    rendered = {}
+    for name, template in values.items():
+        try:
+            rendered[name] = str(task.render_template(template, context))
+        except Exception as error:
+            log.warning("Keepwell: %s is not known for this alert: %s", name, type(error).__name__)
+    return rendered
+
+
+def _reason(exception: BaseException | str | None) -> str:
+    if exception is None:
+        return (
+            "the task's process is gone, and could not say why: out of memory, killed, or its worker,"
+            " scheduler or machine died"
+        )
+    return str(exception) or type(exception).__name__
 
 
 def _kind(task_id: str, error: str) -> str:
