@@ -433,6 +433,8 @@ def _naming(subject: Subject) -> re.Pattern[str]:
         if digits:
             said = rf"(?i:{kind}(?:_id)?)\W{{1,6}}|{_IN_CHINESE[kind]}(?:编?号)?\W{{0,3}}"
             patterns.append(rf"(?:{said})(?:{'|'.join(digits)})(?![A-Za-z0-9_-])")
+            # A row of a report that is headed by a number may be about him; a report can be made again.
+            patterns.append(f'<th scope="row">(?:{"|".join(digits)})</th>')
     return re.compile("|".join(patterns))
 
 

@@ -218,13 +218,16 @@ def test_a_number_is_not_taken_for_an_id_of_digits(settings: Settings) -> None:
             wh.execute("insert into restricted.rejected_rows values ('B', 'e', 'f', $1, $2)", [line, text])
         texts = {"count.log": "2 of 97 models, 1 warning", "named.log": 'customer_id: "2"', "zh.log": "客户2"}
         settings.logs_dir.mkdir(parents=True)
+        settings.report_dir.mkdir(parents=True)
+        (settings.report_dir / "money.html").write_text('<th scope="row">2</th><td>12</td>')
+        (settings.report_dir / "other.html").write_text('<th scope="row">12</th><td>2</td>')
         for name, text in texts.items():
             (settings.logs_dir / name).write_text(text, encoding="utf-8")
         for telling in ("customer 2 asked", "account_id=1", "客户2要求"):
             with pytest.raises(WarehouseError, match="reason names the customer"):
                 erase(wh, settings, "2", reason=telling, author="S-12", key=KEY)
         receipt = erase(wh, settings, "2", reason="Article 2 GDPR", author="S-1", key=KEY)
-        assert receipt["files_removed"] == ["logs/named.log", "logs/zh.log"]
+        assert receipt["files_removed"] == ["report/money.html", "logs/named.log", "logs/zh.log"]
         kept = wh.query("select line_no, raw_text from restricted.rejected_rows order by 1").to_pylist()
         assert {row["line_no"]: row["raw_text"] for row in kept} == {
             line: "***" if line == 5 else text for line, (text, stays) in lines.items() if stays
