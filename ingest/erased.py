@@ -8,6 +8,7 @@ hang on that are passed over too and are no orphans.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import pyarrow as pa
@@ -49,6 +50,24 @@ def held_accounts(wh: Warehouse, accounts: list[str]) -> set[str]:
         accounts,
     )
     return set(found["account_id"].to_pylist())
+
+
+def loaded_before(wh: Warehouse, contracts: Mapping[str, Contract], found: pa.Table) -> dict[str, int]:
+    """How much of what joined the list has rows of earlier deliveries, by the receipt it belongs to."""
+    loaded: dict[str, set[tuple[str, str]]] = {}
+    for contract in contracts.values():
+        for column, kind in named_kinds(contract).items():
+            joined = {row["id"]: row["receipt_no"] for row in found.to_pylist() if row["kind"] == kind}
+            if not joined:
+                continue
+            places = ", ".join(f"${number}" for number in range(1, len(joined) + 1))
+            held = wh.query(
+                f"select distinct {column} as id from {contract.raw_table} where {column} in ({places})",
+                list(joined),
+            )
+            for name in held["id"].to_pylist():
+                loaded.setdefault(joined[name], set()).add((kind, name))
+    return {receipt_no: len(names) for receipt_no, names in sorted(loaded.items())}
 
 
 def note_erased(wh: Warehouse, found: pa.Table, erased_on: date) -> None:

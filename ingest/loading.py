@@ -17,7 +17,7 @@ import pyarrow as pa
 from ingest.checking import BatchCheck, FileCounts
 from ingest.contracts import Contract
 from ingest.deliveries import Delivery
-from ingest.erased import HOLDERS, held_accounts, note_erased, read_erased
+from ingest.erased import HOLDERS, held_accounts, loaded_before, note_erased, read_erased
 from ingest.errors import BatchRefusedError, IngestError
 from ingest.reading import EntityFile, Layout, read_layout
 from ingest.rules import Arrival
@@ -193,7 +193,7 @@ class _Loader:
                     )
                     if not faults:
                         self._append(check, batch, counts)
-                        note_erased(self._wh, check.newly_erased(), loaded_at.date())
+                        self._note_erased(check.newly_erased(), loaded_at.date())
                     if changed := [
                         file.name for file, stamp in zip(files, stamps, strict=True) if _stamp(file) != stamp
                     ]:
@@ -287,6 +287,16 @@ class _Loader:
                 if appended != count.loaded:
                     raise AssertionError(f"{table}: {appended} rows written of {count.loaded}")
             self._index(contract)
+
+    def _note_erased(self, found: pa.Table, erased_on: date) -> None:
+        note_erased(self._wh, found, erased_on)
+        # What was built of them lies where the loader has no business: erasing again finds all of it.
+        for receipt_no, count in loaded_before(self._wh, self._contracts, found).items():
+            self._progress.warn(
+                f"{count} accounts or loans of the customer of receipt {receipt_no}, who was erased, came in "
+                "earlier deliveries that did not say whose they are: erase him again (python -m warehouse "
+                "erase), which takes them out"
+            )
 
     def _index(self, contract: Contract) -> None:
         """Indexes on PostgreSQL, made after the first rows are in; DuckDB prunes scans by its zone maps.

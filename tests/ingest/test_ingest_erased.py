@@ -171,6 +171,38 @@ def test_a_line_that_cannot_be_split_is_his_where_his_id_stands_in_its_own_field
         assert quick_bank.rows(f"select line_no, raw_text from {table}.rejected_rows") == [(203, "***")]
 
 
+def test_an_account_that_came_before_its_holder_is_told_and_goes_when_he_is_erased_again(
+    bank_here: Bank, tmp_path: Path
+) -> None:
+    without_c2(bank_here, tmp_path)
+    write_csv(
+        tmp_path / "2026-03-31",
+        {
+            "accounts": [{**ACCOUNTS[0], "account_id": name} for name in ("A7", "A8")],
+            "transactions": [transaction(907, account_id="A7"), transaction(908, account_id="A8")],
+        },
+    )
+    bank_here.load(tmp_path)
+    write_csv(
+        tmp_path / "2026-04-01",
+        {
+            "account_holders": [
+                {"account_id": "A7", "customer_id": "C2", "holder_role": "owner"},
+                {"account_id": "A8", "customer_id": "C1", "holder_role": "owner"},
+            ]
+        },
+    )
+    outcome = bank_here.load(tmp_path, as_of="2026-04-01")
+    told = outcome.out + outcome.err
+    assert "1 accounts or loans of the customer of receipt E" in told
+    assert "A7" not in told
+    with open_warehouse(bank_here.settings) as wh:
+        receipt = erase(wh, bank_here.settings, "C2", reason="asked", author="S-12", key=KEY)
+        assert receipt["tables_erased"] == {"raw.accounts": 1, "raw.transactions": 1}
+        assert find_in_tables(wh, ("A7", "T907")) == {"restricted.erased_customers": 1}
+    assert bank_here.rows("select account_id from raw.accounts where account_id = 'A8'") == [("A8",)]
+
+
 def test_a_trial_passes_over_them_and_keeps_no_list(quick_bank: Bank, tmp_path: Path) -> None:
     without_c2(quick_bank, tmp_path)
     write_csv(
