@@ -228,6 +228,15 @@ def test_lineage_names_its_task_where_airflow_knows_of_lineage(macros: Any, pare
     assert template.render(macros=macros, ti="a/b/c") == parent
 
 
+@pytest.mark.parametrize(
+    ("user", "actor"), [("dag_test", ""), ("night", "night"), (None, "scheduled"), ("", "scheduled")]
+)
+def test_the_actor_of_a_task_is_who_asked_airflow(user: str | None, actor: str) -> None:
+    """Empty: the worker's own KEEPWELL_ACTOR stays, else it is the user of the operating system."""
+    template = Template(commands.ENVIRONMENT["KEEPWELL_ACTOR"])
+    assert template.render(dag_run=SimpleNamespace(triggering_user_name=user)) == actor
+
+
 @pytest.mark.parametrize(("failure", "code"), [("send-events 1", 0), ("build 1", 75)])
 def test_lineage_that_cannot_be_sent_changes_no_verdict(failure: str, code: int, run: Run) -> None:
     done, calls = run(commands.dbt_layer("facts"), RUN_ID="r", RESULTS="{}", FAIL=failure, **LINEAGE)
