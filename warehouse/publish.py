@@ -114,7 +114,8 @@ def publish(wh: Warehouse, run_id: str) -> Publication:
         if shown_runs(wh)[:1] == [run_id]:
             views |= _mart_views(wh, run_id) | restricted_views(wh, run_id)
         wh.replace_views(views)
-        roles.close_run(wh, run_id)
+        roles.withhold(wh, views)
+        roles.seal_run(wh, run_id)
         audit.record(wh, "publish", run_id, str(publication))
     return publication
 

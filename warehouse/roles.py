@@ -15,7 +15,7 @@ from pathlib import Path
 from warehouse import audit
 from warehouse.door import Warehouse
 from warehouse.errors import WarehouseError
-from warehouse.names import quoted
+from warehouse.names import quoted, quoted_name
 from warehouse.passwords import read_password, scram_verifier
 from warehouse.schema import OPS_TABLES, SCHEMAS
 from warehouse.settings import ROLES, role_name
@@ -44,6 +44,9 @@ READ = {
     "crm_reader": ("marts", "crm"),
     "auditor": ("ops", "masked"),
 }
+
+# What a role does not read of a schema that it reads: no public mart, and nothing of BI needs it.
+WITHHELD = {"bi_reader": ("history.fct_customer_features",)}
 
 # Single tables of the owner: what a role may do, and with which. The auditor reads all of `ops`.
 GRANTED: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
@@ -172,6 +175,7 @@ def apply(wh: Warehouse, password_dir: Path | None = None) -> list[str]:
         _refuse_others(wh)
         done = [*_create(wh), *_let_log_in(wh, passwords)]
         _join(wh)
+        _make_seal(wh)
         _set_rights(wh, kinds=("database", "schema"))
         _transfer(wh)
         _set_rights(wh, kinds=("database", "schema", "table"))
@@ -231,7 +235,60 @@ def close_run(wh: Warehouse, run_id: str) -> None:
             wh.execute(f"revoke create on schema {run_id} from {role_name(role)}")
 
 
+def seal_run(wh: Warehouse, run_id: str) -> None:
+    """Close a run that is published: its tables are the publisher's, and who built them only reads them.
+
+    Raises WarehouseError when `apply` has not been at work since an older version.
+    """
+    if not _in_use(wh):
+        return
+    close_run(wh, run_id)
+    found = wh.query("select 1 as one from pg_proc where proname = 'seal_run'")
+    if not found.num_rows:
+        raise WarehouseError(
+            "the roles are those of an older version, which could not seal a run: "
+            "run `python -m warehouse roles` as the owner"
+        )
+    wh.query("select ops.seal_run($1)::text as done", [run_id])
+
+
+def withhold(wh: Warehouse, views: Iterable[str]) -> None:
+    """Views that are made anew are granted to all who read their schema: take back what is withheld."""
+    if _in_use(wh):
+        for role, names in WITHHELD.items():
+            for name in sorted(set(names) & set(views)):
+                wh.execute(f"revoke select on {quoted_name(name)} from {role_name(role)}")
+
+
 _BUILDERS = ("transformer", "scorer")
+# To hand a table over, one has to be a member of both roles, and neither is of the other: the owner is, whose
+# function it is. Views stay with who made them, for they read with the rights of their owner.
+_SEAL_RUN = """
+    create or replace function ops.seal_run(sealed text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    as $seal$
+    declare
+        built text;
+    begin
+        if sealed !~ '{is_run}' then
+            raise exception '% is no run', sealed;
+        end if;
+        for built in
+            select format('%I.%I', schemas.nspname, relations.relname)
+            from pg_class as relations
+            inner join pg_namespace as schemas on relations.relnamespace = schemas.oid
+            where
+                schemas.nspname = sealed
+                and relations.relkind in ('r', 'p')
+                and pg_get_userbyid(relations.relowner) in ({builders})
+            order by 1
+        loop
+            execute format('alter table %s owner to {publisher}', built);
+            execute format('grant select on %s to {readers}', built);
+        end loop;
+    end
+    $seal$
+"""
 
 
 def _group(schema: str) -> str:
@@ -335,6 +392,20 @@ def _join(wh: Warehouse) -> None:
         wh.execute(f"grant {name} to current_user")
 
 
+def _make_seal(wh: Warehouse) -> None:
+    names = [role_name(role) for role in _BUILDERS]
+    wh.execute(
+        _SEAL_RUN.format(
+            is_run=f"^{IS_RUN}$",
+            builders=_listed(names),
+            readers=", ".join(names),
+            publisher=role_name("publisher"),
+        )
+    )
+    wh.execute("revoke all on function ops.seal_run(text) from public")
+    wh.execute(f"grant execute on function ops.seal_run(text) to {role_name('publisher')}")
+
+
 def _set_rights(wh: Warehouse, *, kinds: tuple[str, ...]) -> None:
     expected = _expected(wh)
     for verb, side in (("revoke", "from"), ("grant", "to")):
@@ -419,12 +490,20 @@ def _defaults(wh: Warehouse, owner: str) -> set[_Default]:
 def _expected(wh: Warehouse) -> set[Right]:
     relations = _relations(wh)
     schemas = [schema for schema in wh.schemas() if schema in SCHEMAS or re.fullmatch(IS_RUN, schema)]
-    started = set(wh.query("select run_id from ops.runs where status = 'started'")["run_id"].to_pylist())
+    status = {
+        row["run_id"]: row["status"] for row in wh.query("select run_id, status from ops.runs").to_pylist()
+    }
+    started = {run_id for run_id, word in status.items() if word == "started"}
+    sealed = {run_id for run_id, word in status.items() if word in ("published", "withdrawn")}
     return {
         *(Right(role, "", "", "connect") for role in ROLES),
         *(Right(role, "", "", privilege) for role, held in ON_DATABASE.items() for privilege in held),
         *(right for schema in schemas for right in _of_schema(schema, is_open=schema in started)),
-        *(right for schema, name, _ in relations for right in _of_relation(schema, name)),
+        *(
+            right
+            for schema, name, is_table in relations
+            for right in _of_relation(schema, name, is_sealed=is_table and schema in sealed)
+        ),
     }
 
 
@@ -446,7 +525,7 @@ def _of_schema(schema: str, *, is_open: bool) -> Iterator[Right]:
             yield Right(role, schema, "", "usage")
 
 
-def _of_relation(schema: str, name: str) -> Iterator[Right]:
+def _of_relation(schema: str, name: str, *, is_sealed: bool) -> Iterator[Right]:
     group = _group(schema)
     if group == "ops" or f"{schema}.{name}" in OPS_TABLES:
         for role, grants in GRANTED.items():
@@ -459,14 +538,14 @@ def _of_relation(schema: str, name: str) -> Iterator[Right]:
         return
     owner = next((role for role, schemas in OWNED.items() if group in schemas), None)
     if group == RUNS:
-        owner = OWNED_IN_RUNS.get(name, owner)
+        owner = "publisher" if is_sealed else OWNED_IN_RUNS.get(name, owner)
     if owner is None:
         return
     yield Right(owner, schema, name, "own")
     for role, read in READ.items():
         # What dbt makes is granted wherever it is made (`_expected_defaults`).
         reads = set(read) & set(OWNED[owner]) if owner == "transformer" else group in read
-        if reads and role != owner:
+        if reads and role != owner and f"{schema}.{name}" not in WITHHELD.get(role, ()):
             yield Right(role, schema, name, "select")
 
 
@@ -478,21 +557,21 @@ def _each(privileges: str) -> list[str]:
     return [f"{privilege} ({column})" for column in columns.split(", ")]
 
 
-def _relations(wh: Warehouse) -> list[tuple[str, str, str]]:
-    """Schema, name and owner of every table and view in Keepwell's schemas."""
+def _relations(wh: Warehouse) -> list[tuple[str, str, bool]]:
+    """Schema and name of every table and view in Keepwell's schemas, and whether it is a table."""
     rows = wh.query(
         f"""
         select
             schemas.nspname::text as schema,
             relations.relname::text as name,
-            pg_get_userbyid(relations.relowner)::text as owner
+            relations.relkind in ('r', 'p') as is_table
         from pg_class as relations
         inner join pg_namespace as schemas on relations.relnamespace = schemas.oid
         where relations.relkind in ('r', 'v', 'm', 'p') and {_IS_OURS}
         order by 1, 2
         """
     ).to_pylist()
-    return [(row["schema"], row["name"], row["owner"]) for row in rows]
+    return [(row["schema"], row["name"], row["is_table"]) for row in rows]
 
 
 def _words(rights_inside: set[Right], held: set[tuple[str, str]]) -> str:

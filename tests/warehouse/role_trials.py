@@ -69,7 +69,10 @@ TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
     # A closed run takes no more tables.
     ("create table {published}.dim_branches (branch_id varchar)", ("publisher",)),
     ("select * from {published}.dim_customers", ("transformer", "scorer", "publisher")),
-    ("delete from {published}.dim_customers", ("transformer",)),
+    ("delete from {published}.dim_customers", ("publisher",)),
+    ("drop table {published}.dim_customers cascade", ("publisher",)),
+    ("alter table {published}.dim_customers rename to other", ("publisher",)),
+    ("select ops.seal_run('{started}')::text", ("publisher",)),
     ("delete from {started}.raw_churn_scores", ("scorer",)),
     ("drop schema {started} cascade", ("publisher",)),
     ("create schema what_if", ("transformer", "publisher")),
@@ -79,6 +82,8 @@ TRIED: tuple[tuple[str, tuple[str, ...]], ...] = (
         "select * from history.dim_customers",
         ("transformer", "scorer", "publisher", "bi_reader"),
     ),
+    # One row a customer with all that the model knows: of what is archived only this is no public mart.
+    ("select * from history.fct_customer_features", ("transformer", "scorer", "publisher")),
     ("select * from archive.dim_customers", ("transformer", "scorer", "publisher")),
     ("delete from archive.dim_customers", ("publisher",)),
     ("drop view history.dim_customers", ("publisher",)),

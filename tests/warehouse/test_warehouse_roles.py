@@ -131,6 +131,21 @@ def test_who_may_work_with_a_table_cannot_pass_it_on(
     assert held == (False,)
 
 
+def test_a_publisher_is_told_when_roles_are_of_before(bank: Bank) -> None:
+    with open_warehouse(bank.settings("publisher")) as wh:
+        run_id = start_run(wh, kind="daily", as_of_date=BEFORE, key="of before", source="demo")
+    with open_warehouse(bank.settings("transformer")) as wh:
+        plant_marts(wh, run_id)
+        plant_gates(wh, run_id)
+    with open_warehouse(bank.owner) as wh:
+        wh.execute("drop function ops.seal_run(text)")
+    told = command(bank.settings("publisher"), "publish", "--run", run_id)
+    assert told.returncode == 2
+    assert "run `python -m warehouse roles` as the owner" in told.stderr
+    assert command(bank.owner, "roles").returncode == 0
+    assert command(bank.settings("publisher"), "publish", "--run", run_id).returncode == 0
+
+
 def test_the_trials_are_many_and_of_both_kinds() -> None:
     refused = {role: sum(trial.role == role and not trial.may for trial in TRIALS) for role in ROLES}
     allowed = {role: sum(trial.role == role and trial.may for trial in TRIALS) for role in ROLES}
@@ -171,7 +186,8 @@ def test_privileges_are_what_the_server_answers_for_every_role_and_table(bank: B
     assert {tuple(row.values()) for row in asked} == on_tables
     assert not [line for line in lines if line[0] == "public"]
     assert ("crm_reader", "crm", "select on all") in lines
-    assert ("publisher", "run_*", "owns the schema; select on all") in lines
+    of_runs = next(may for role, group, may in lines if (role, group) == ("publisher", "run_*"))
+    assert of_runs.startswith("owns the schema; owns dim_customers, ")
     assert {line[1] for line in lines if line[0] == "crm_reader"} == {"(database)", "crm", "marts"}
 
 
@@ -275,10 +291,23 @@ def test_the_life_of_a_run_under_its_roles(bank: Bank) -> None:
         plant_gates(wh, run_id)
         wh.query(f"select * from {run_id}.raw_churn_scores")
     with open_warehouse(publisher) as wh:
+        # A view made anew is granted by default to all who read history.
+        wh.execute("drop view history.fct_customer_features")
         assert publish(wh, run_id).run_id == run_id
-    with open_warehouse(transformer) as wh, pytest.raises(WarehouseError, match="permission denied"):
-        wh.execute(f"create table {run_id}.late (one integer)")
+    for builder, table in (("transformer", "dim_customers"), ("scorer", "raw_churn_scores")):
+        with open_warehouse(bank.settings(builder)) as wh:
+            for late in (
+                f"create table {run_id}.late (one integer)",
+                f"delete from {run_id}.{table}",
+                f"truncate {run_id}.{table}",
+            ):
+                with pytest.raises(WarehouseError, match="permission denied"):
+                    wh.execute(late)
+            wh.query(f"select * from {run_id}.dim_customers")
+            wh.query(f"select * from {run_id}.raw_churn_scores")
     with open_warehouse(bank.settings("bi_reader")) as wh:
+        with pytest.raises(WarehouseError, match="permission denied"):
+            wh.query("select * from history.fct_customer_features")
         shown = wh.query("select distinct label from marts.dim_customers")["label"].to_pylist()
         assert shown == [run_id]
         # Marts that lose a column are dropped and made again, and are still granted.
