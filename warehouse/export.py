@@ -23,7 +23,7 @@ from warehouse.csv_output import write_rows
 from warehouse.door import Warehouse
 from warehouse.errors import WarehouseError
 from warehouse.names import quoted
-from warehouse.pseudonyms import HARMLESS_IDS, IDENTIFIERS, PERSONAL, key_name, keyed_hash
+from warehouse.pseudonyms import HARMLESS_IDS, IDENTIFIERS, NAMING_TEXTS, PERSONAL, key_name, keyed_hash
 from warehouse.publish import PUBLIC_MARTS
 
 SUFFIXES = (".parquet", ".csv")
@@ -100,8 +100,16 @@ def _select(
         # The salt goes to the server, the key does not, and nobody gets from one to the other.
         values.append(keyed_hash(key, "the order of an export"))
         order = [f"md5(cast(${len(values)} as varchar) || {quoted(name)})" for name in replaced] + order
-    listed = ", ".join(quoted(name) for name in columns)
+    listed = ", ".join(_shown(name, columns) for name in columns)
     return f"select {listed} from {relation} {where} order by {', '.join(order)}", values
+
+
+def _shown(name: str, columns: list[str]) -> str:
+    """SQL of a column; empty where its text names whoever another column names."""
+    named = NAMING_TEXTS.get(name)
+    if named not in columns:
+        return quoted(name)
+    return f"case when {quoted(named)} is null then {quoted(name)} end as {quoted(name)}"
 
 
 def _pseudonymised(reader: pa.RecordBatchReader, replaced: list[str], key: bytes) -> pa.RecordBatchReader:

@@ -16,12 +16,24 @@ from tests.warehouse.planted import BEFORE, DAY, plant_source, published
 from warehouse import Settings, WarehouseError, open_warehouse
 from warehouse.__main__ import main
 from warehouse.export import export, undeclared_identifiers
-from warehouse.pseudonyms import HARMLESS_IDS, IDENTIFIERS, PERSONAL
+from warehouse.pseudonyms import HARMLESS_IDS, IDENTIFIERS, NAMING_TEXTS, PERSONAL
 from warehouse.publish import PUBLIC_MARTS
 from warehouse.settings import PROJECT_ROOT
 
 KEY, OTHER = b"0123456789abcdef0123456789abcdef", b"another key of two and thirty b."
 PSEUDONYMS = {name: hmac.new(KEY, name.encode(), hashlib.sha256).hexdigest() for name in ("C1", "C2")}
+
+
+def contracted_columns() -> dict[str, list[str]]:
+    """The columns of every mart, by the contracts of dbt."""
+    columns: dict[str, list[str]] = {}
+    for file in sorted((PROJECT_ROOT / "dbt_project" / "models" / "marts").rglob("_*.yml")):
+        for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models", []):
+            columns[model["name"]] = [column["name"] for column in model.get("columns", [])]
+    return columns
+
+
+COLUMNS = contracted_columns()
 
 
 def rows_of(file: Path) -> list[dict[str, object]]:
@@ -111,6 +123,41 @@ def test_a_day_of_history(settings: Settings, tmp_path: Path) -> None:
         assert not (tmp_path / "b.csv").exists()
 
 
+@pytest.mark.parametrize("mart", sorted(mart for mart in PUBLIC_MARTS if "override_author" in COLUMNS[mart]))
+def test_nobody_of_the_staff_is_named_in_any_column(
+    duckdb_settings: Settings, tmp_path: Path, mart: str
+) -> None:
+    """The reason of a tier that was set by hand names who set it."""
+    with open_warehouse(duckdb_settings) as wh:
+        plant_source(wh)
+        published(wh, DAY, "one")
+        why = "set by li.wei until 2026-12-31: a friend of the house; without it: 5 years"
+        wh.execute(
+            f"create or replace view marts.{mart} as"
+            f" select 'C1' as customer_id, '{why}' as reason, 'li.wei' as override_author"
+            " union all select 'C2', '5 years', null"
+        )
+        assert export(wh, mart, tmp_path / "a.csv", KEY) == 2
+    assert "li.wei" not in (tmp_path / "a.csv").read_text()
+    by_customer = {row["customer_id"]: row for row in rows_of(tmp_path / "a.csv")}
+    assert [by_customer[PSEUDONYMS[name]]["reason"] for name in ("C1", "C2")] == ["", "5 years"]
+    author = hmac.new(KEY, b"li.wei", hashlib.sha256).hexdigest()
+    assert [by_customer[PSEUDONYMS[name]]["override_author"] for name in ("C1", "C2")] == [author, ""]
+
+
+def test_texts_that_may_name_an_author_are_declared() -> None:
+    """Whatever a mart with an author has of texts: a word of a list, a version, a code, or declared."""
+    marts = [mart for mart in PUBLIC_MARTS if "override_author" in COLUMNS[mart]]
+    assert len(marts) >= 7
+    free = {
+        name
+        for mart in marts
+        for name in COLUMNS[mart]
+        if any(word in name for word in ("reason", "note", "comment", "text", "remark"))
+    }
+    assert free == set(NAMING_TEXTS)
+
+
 def test_what_is_not_for_export_is_refused(duckdb_settings: Settings, tmp_path: Path) -> None:
     with open_warehouse(duckdb_settings) as wh:
         plant_source(wh)
@@ -156,10 +203,7 @@ def test_the_command_takes_the_key_from_a_file(
 
 def test_every_identifier_of_every_public_mart_is_declared() -> None:
     """By the contracts of dbt: a new `*_id` is somebody's or nobody's, and somebody has to say so."""
-    columns: dict[str, list[str]] = {}
-    for file in sorted((PROJECT_ROOT / "dbt_project" / "models" / "marts").rglob("_*.yml")):
-        for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models", []):
-            columns[model["name"]] = [column["name"] for column in model.get("columns", [])]
+    columns = COLUMNS
     assert set(PUBLIC_MARTS) <= set(columns)
     for mart in PUBLIC_MARTS:
         assert undeclared_identifiers(columns[mart]) == [], mart
