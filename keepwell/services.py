@@ -1,5 +1,6 @@
 """Airflow's own processes on localhost, for those who schedule with it."""
 
+import os
 import socket
 import subprocess
 import time
@@ -37,7 +38,9 @@ class Services:
     def __enter__(self) -> "Services":
         self.log("").parent.mkdir(parents=True, exist_ok=True)
         # The triggerer imports the callbacks of deadlines by name, and knows of no folder of DAGs.
-        environment = {**self.airflow.environment(), "PYTHONPATH": str(PROJECT / "dags")}
+        environment = self.airflow.environment()
+        paths = [str(PROJECT / "dags"), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         for name, options in PROCESSES.items():
             with self.log(name).open("ab") as output:
                 # Groups of their own: Ctrl-C reaches this process, which then stops them in order.

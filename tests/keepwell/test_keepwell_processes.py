@@ -9,9 +9,11 @@ import psutil
 import pytest
 from rich.console import Console
 
+from keepwell.airflow_home import PROJECT, AirflowHome
 from keepwell.pipeline import Pipeline, PipelineError
 from keepwell.processes import stopped_with_us
 from keepwell.request import Request
+from keepwell.services import PROCESSES, Services
 from warehouse import Settings
 
 # As Airflow starts a task: a grandchild in a session of its own, deaf to the terminal.
@@ -49,3 +51,21 @@ def test_a_second_run_of_a_bank_waits_for_the_first(tmp_path: Path) -> None:
         assert not (tmp_path / "landing").exists()
     with second._alone():
         pass
+
+
+def test_airflow_finds_the_callbacks_and_what_the_caller_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of DAGs comes before what PYTHONPATH holds, which stays."""
+    airflow = tmp_path / "airflow"
+    airflow.write_text('#!/bin/sh\nprintf %s "$PYTHONPATH" > "$AIRFLOW_HOME/$1.path"\n')
+    airflow.chmod(0o755)
+    monkeypatch.setattr("keepwell.services.AIRFLOW", str(airflow))
+    monkeypatch.setenv("PYTHONPATH", "/of/the/caller")
+    home = AirflowHome(Settings(home=tmp_path, target="duckdb"))
+    home.folder = tmp_path
+    with Services(home) as services:
+        for process in services._processes.values():
+            process.wait(timeout=30)
+    for name in PROCESSES:
+        assert (tmp_path / f"{name}.path").read_text() == f"{PROJECT / 'dags'}:/of/the/caller"
