@@ -38,6 +38,16 @@ def test_ci_runs_what_a_developer_runs() -> None:
     assert entry.read_text().splitlines()[-1] == "exec make test"
 
 
+def test_the_example_of_the_environment_names_every_variable() -> None:
+    tables = (PROJECT / "docs" / "interfaces.md").read_text(encoding="utf-8")
+    environment = tables.split("\n## Environment", 1)[1].split("\n## ", 1)[0]
+    cells = "".join(line.split("|")[1] for line in environment.splitlines() if line.startswith("| `"))
+    names = re.findall(r"`(\w+)`", cells)
+    assert {"KEEPWELL_HOME", "KEEPWELL_ROLE", "REPORT_LANG", "KEEPWELL_OPENLINEAGE_URL"} <= set(names)
+    example = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    assert [name for name in names if not re.search(rf"^#{name}=", example, re.MULTILINE)] == []
+
+
 def test_parameters_reach_the_runner() -> None:
     command = make("-n", "run", "SOURCE=berka", "LANDING=../a b", "AS_OF=1993-12-31", "TARGET=duckdb").stdout
     assert '--source "berka" --landing "../a b" --as-of "1993-12-31" --target "duckdb"' in command
