@@ -13,6 +13,7 @@ REQUEST_TIMEOUT_S = 30
 PAUSE_S = 5.0
 # An api-server that is started anew, or whose database is, answers again within minutes.
 PATIENCE_S = 600.0
+LOGIN_TRIES = 6
 UNAUTHORIZED, NOT_FOUND = 401, 404
 
 
@@ -69,13 +70,19 @@ class AirflowApi:
             raise ApiError(
                 f"The password file {self._password_file} cannot be read: {error.strerror}"
             ) from None
-        try:
-            answer = self._send("POST", "/auth/token", {"username": self._user, "password": password}, {})
-        except urllib.error.HTTPError as error:
-            raise ApiError(
-                f"Airflow at {self.address} takes no login of {self._user} with the password of "
-                f"{self._password_file} ({error.code}): is it the one that airflow-init was given?"
-            ) from None
+        for tries_left in reversed(range(LOGIN_TRIES)):
+            try:
+                answer = self._send("POST", "/auth/token", {"username": self._user, "password": password}, {})
+                break
+            except urllib.error.HTTPError as error:
+                # Airflow says so too while its database is away.
+                if error.code == UNAUTHORIZED and tries_left:
+                    self._sleep(PAUSE_S)
+                    continue
+                raise ApiError(
+                    f"Airflow at {self.address} takes no login of {self._user} with the password of "
+                    f"{self._password_file} ({error.code}): is it the one that airflow-init was given?"
+                ) from None
         token: str = answer["access_token"]
         return token
 

@@ -33,13 +33,15 @@ class Airflow:
         self.tokens: set[str] = set()
         self.ill_answers = 0
         self.hidden_for: dict[str, int] = {}
+        self.refused_logins = 0
 
     def answer(self, method: str, path: str, body: dict[str, Any], token: str) -> tuple[int, dict[str, Any]]:
         if self.ill_answers:
             self.ill_answers -= 1
             return 503, {"detail": "the metadata database is away"}
         if path == "/auth/token":
-            if body != {"username": "admin", "password": PASSWORD}:
+            if self.refused_logins or body != {"username": "admin", "password": PASSWORD}:
+                self.refused_logins -= 1
                 return 401, {"detail": "no"}
             self.logins += 1
             self.tokens = {f"token{self.logins}"}
@@ -252,11 +254,22 @@ def test_a_server_that_stays_away_is_told_after_ten_minutes(password_file: Path,
     assert sum(slept) == 600
 
 
-def test_a_wrong_password_is_told_without_the_password(address: str, password_file: Path) -> None:
+def test_a_login_that_is_refused_while_the_database_is_away_is_tried_again(
+    airflow: Airflow, api: AirflowApi, slept: list[float]
+) -> None:
+    airflow.refused_logins = 2
+    assert api.get("dags/customer_daily") is not None
+    assert slept == [5.0, 5.0]
+
+
+def test_a_wrong_password_is_told_without_the_password(
+    address: str, password_file: Path, slept: list[float]
+) -> None:
     password_file.write_text("wrong word", encoding="utf-8")
     with pytest.raises(ApiError, match="takes no login of admin") as error:
-        AirflowApi(address, "admin", password_file).get("dags/customer_daily")
+        AirflowApi(address, "admin", password_file, sleep=slept.append).get("dags/customer_daily")
     assert "wrong word" not in str(error.value)
+    assert slept == [5.0] * 5
 
 
 def test_what_has_landed_stays_and_a_bank_of_its_own_is_asked_for_its_files(
