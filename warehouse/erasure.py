@@ -8,8 +8,10 @@ stays, and names him no more.
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import json
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,7 @@ from warehouse.door import Warehouse
 from warehouse.errors import UnavailableError, WarehouseError
 from warehouse.names import quoted_name
 from warehouse.pseudonyms import PERSONAL, key_name, keyed_hash
+from warehouse.schema import SCHEMAS
 from warehouse.settings import Settings
 
 # Columns by which a table names a customer, or what a customer held alone, and the kind in the list of the
@@ -35,6 +38,12 @@ ERASED = "erased"
 SUPPRESSED = "restricted.erased_customers"
 REJECTED = ("restricted.rejected_rows", "ops.rejected_rows")
 RECEIPTS = "ops.erasures"
+# Texts of tools and of people, in which an id may stand; the row stays, and the id goes.
+FREE_TEXTS = {
+    "ops.test_results": ("message",),
+    "ops.runs": ("note",),
+    "ops.training_runs": ("metrics", "chosen_model"),
+}
 # In place of a text that goes while its row stays: that of ingest/rules.py.
 MASK = "***"
 _IN_CHINESE = {"customer": "客户", "account": "(?:账户|账)", "loan": "贷款"}
@@ -46,10 +55,12 @@ NOT_TOUCHED = (
     "backups, replicas and write-ahead logs of the database, and the disk space that was freed but not yet "
     "used again",
     "published aggregates (counts, sums, shares), which name nobody",
+    "Superset's caches of queries and charts: clear them, or let them run out; MLflow's server and its files",
     "models and their logs: thresholds, bins and figures over many customers, no identifier",
     "exports made earlier: tell whoever received them; the customer_hash is the pseudonym in those made with "
     "this key",
 )
+OTHERS = "a table outside Keepwell's schemas that may name the customer"
 MODELS_NOTE = "fitted on rows of the customer, too; training again without them is the bank's decision"
 
 
@@ -106,6 +117,8 @@ def plan(wh: Warehouse, settings: Settings, customer_id: str) -> Plan:
         rows[table] = _count(wh, f"select count(*) as n from {quoted_name(table)} where {where}", values)
     for table in REJECTED:
         rows[table] = len(_rejected(wh, table, subject))
+    for table, columns in FREE_TEXTS.items():
+        rows[table] = sum(sum(_naming_texts(wh, table, column, subject).values()) for column in columns)
     found = Plan(subject, {table: count for table, count in rows.items() if count}, _files(settings, subject))
     if not found.total and receipt_of(wh, customer_id) is None:
         raise WarehouseError(
@@ -130,6 +143,7 @@ def erase(
         wh.lock("runs")
         wh.lock("ingest")
         _refuse_started_runs(wh)
+        _refuse_copies(wh)
         earlier = receipt_of(wh, customer_id)
         found = plan(wh, settings, customer_id)
         if earlier is not None and found.is_empty:
@@ -142,6 +156,9 @@ def erase(
                 _delete(wh, table, columns, found.subject)
         for table in REJECTED:
             _delete_rejected(wh, table, _rejected(wh, table, found.subject))
+        for table, columns in FREE_TEXTS.items():
+            for column in columns:
+                _blank_texts(wh, table, column, found.subject)
         now = utc_now()
         receipt_no = _next_number(wh, now.date())
         receipt = {
@@ -158,7 +175,7 @@ def erase(
             "accounts_erased": len(found.subject.sole_accounts),
             "accounts_kept_for_other_holders": len(found.subject.kept_accounts),
             "models_trained_with_the_customer": {"versions": models, "note": MODELS_NOTE},
-            "not_touched": list(NOT_TOUCHED),
+            "not_touched": [*NOT_TOUCHED, *(f"{OTHERS}: {name}" for name in _tables_of_others(wh))],
         }
         # The list keeps all that is of one customer under his first receipt.
         first_no = earlier["receipt_no"] if earlier else receipt_no
@@ -182,6 +199,7 @@ def erase(
             ],
         )
         audit.record(wh, "erase", receipt_no, f"{found.total} rows of {len(found.rows)} tables")
+        _empty_scratch(settings)
         # Each can be made again, so they may go before it is certain that the transaction stands.
         for file in found.files:
             _remove(file)
@@ -287,10 +305,31 @@ def _personal(wh: Warehouse, customer_id: str) -> list[str]:
 
 
 def _tables(wh: Warehouse) -> Iterator[tuple[str, list[str]]]:
-    """Every table of the database with columns of SUBJECTS, and which; never a view, nor the list itself."""
+    """Every table of Keepwell's schemas with columns of SUBJECTS, and which; never a view, nor the list."""
+    columns: dict[str, list[str]] = {}
+    for row in _columns(wh, "r"):
+        if _is_ours(row["schema_name"]):
+            columns.setdefault(f"{row['schema_name']}.{row['table_name']}", []).append(row["column_name"])
+    yield from columns.items()
+
+
+def _is_ours(schema: str) -> bool:
+    return schema in SCHEMAS or re.fullmatch(r"run_\d{8}_\d{2,}|what_if.*", schema) is not None
+
+
+def _tables_of_others(wh: Warehouse) -> list[str]:
+    """Tables outside Keepwell's schemas with columns of these names, whatever they hold there."""
+    rows = [row for kind in ("r", "p", "m", "f") for row in _columns(wh, kind)]
+    return sorted(
+        {f"{row['schema_name']}.{row['table_name']}" for row in rows if not _is_ours(row["schema_name"])}
+    )
+
+
+def _columns(wh: Warehouse, kind: str) -> list[dict[str, str]]:
+    """Columns of SUBJECTS of relations of a kind: r (table), p (partitioned), m (materialised view), f."""
     listed = ", ".join(f"'{column}'" for column in SUBJECTS)
     # Not information_schema, which leaves out what the user has no right to: better refused than passed over.
-    found = wh.query(
+    rows: list[dict[str, str]] = wh.query(
         f"""
         select
             cast(namespaces.nspname as varchar) as schema_name,
@@ -300,17 +339,14 @@ def _tables(wh: Warehouse) -> Iterator[tuple[str, list[str]]]:
         inner join pg_catalog.pg_namespace as namespaces on classes.relnamespace = namespaces.oid
         inner join pg_catalog.pg_attribute as attributes on classes.oid = attributes.attrelid
         where
-            classes.relkind = 'r'
+            classes.relkind = '{kind}'
             and attributes.attname in ({listed})
             and namespaces.nspname <> 'information_schema'
             and namespaces.nspname not like 'pg_%'
         order by 1, 2, 3
         """
     ).to_pylist()
-    columns: dict[str, list[str]] = {}
-    for row in found:
-        columns.setdefault(f"{row['schema_name']}.{row['table_name']}", []).append(row["column_name"])
-    yield from columns.items()
+    return rows
 
 
 def _condition(subject: Subject, columns: Iterable[str]) -> tuple[str, list[str]]:
@@ -405,6 +441,21 @@ def _rejected(wh: Warehouse, table: str, subject: Subject) -> dict[Line, bool]:
     return lines
 
 
+def _naming_texts(wh: Warehouse, table: str, column: str, subject: Subject) -> dict[str, int]:
+    """The texts of a column that name the subject, and in how many rows each stands."""
+    naming = _naming(subject)
+    rows = wh.query(
+        f"select {column} as text, count(*) as n from {table} where {column} is not null group by {column}"
+    ).to_pylist()
+    return {row["text"]: row["n"] for row in rows if naming.search(row["text"])}
+
+
+def _blank_texts(wh: Warehouse, table: str, column: str, subject: Subject) -> None:
+    naming = _naming(subject)
+    for text in _naming_texts(wh, table, column, subject):
+        wh.execute(f"update {table} set {column} = $1 where {column} = $2", [naming.sub(MASK, text), text])
+
+
 def _escaped(text: str) -> str:
     """Text for `like`, without its wildcards; a backslash stands for any one character."""
     return re.sub(r"[\\%_]", "_", text)
@@ -491,6 +542,28 @@ def _remove(file: Path) -> None:
         ) from fault
 
 
+def _empty_scratch(settings: Settings) -> None:
+    """Remove what a load that was killed left of deliveries.
+
+    One that waits for this erasure to end holds its folder's lock, and removes the folder itself.
+    """
+    for leftover in sorted((settings.bank_home / "scratch").glob("*")):
+        try:
+            if leftover.is_dir() and not leftover.is_symlink():
+                with (leftover / "lock").open("a") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(leftover)
+            else:
+                leftover.unlink(missing_ok=True)
+        except BlockingIOError:
+            continue
+        except OSError as fault:
+            raise WarehouseError(
+                f"cannot remove {leftover}, which a load left and which may hold the customer "
+                f"({fault.strerror}): nothing was erased; remove it and erase again"
+            ) from fault
+
+
 def _models(wh: Warehouse, customer_id: str) -> list[str]:
     """Versions whose training had eligible rows of the customer on one of its dates, as archived."""
     features = "archive.fct_customer_features"
@@ -538,6 +611,22 @@ def _refuse_started_runs(wh: Warehouse) -> None:
         raise UnavailableError(
             f"{', '.join(names)} is started and may be reading the customer: wait until it has ended; one "
             "that nobody works on any more is ended by `python -m warehouse fail-run --run RUN_ID`"
+        )
+
+
+def _refuse_copies(wh: Warehouse) -> None:
+    """Rows of a materialised view cannot be deleted, and show him until it is refreshed."""
+    names = sorted(
+        {
+            f"{row['schema_name']}.{row['table_name']}"
+            for row in _columns(wh, "m")
+            if _is_ours(row["schema_name"])
+        }
+    )
+    if names:
+        raise WarehouseError(
+            f"{', '.join(names)} are materialised views with rows of customers, which nothing can be deleted "
+            "from: drop them, erase, and make them again"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import stat
 from pathlib import Path
@@ -405,6 +406,78 @@ def test_reports_that_show_him_go_and_models_are_named(settings: Settings) -> No
     assert receipt["files_removed"] == ["report/report.html"]
     assert (report.exists(), other.exists()) == (False, True)
     assert receipt["models_trained_with_the_customer"]["versions"] == ["m1"]
+
+
+def test_what_a_killed_load_left_goes(duckdb_settings: Settings) -> None:
+    left = duckdb_settings.bank_home / "scratch" / "tmp1"
+    left.mkdir(parents=True)
+    (left / "customers.parquet").write_text("C1")
+    (left.parent / "stray").write_text("C1")
+    # Of a load that waits for the erasure to end.
+    waiting = left.parent / "tmp2"
+    waiting.mkdir()
+    with open_warehouse(duckdb_settings) as wh, (waiting / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        plant(wh)
+        erase_c1(wh, duckdb_settings)
+    assert list(left.parent.iterdir()) == [waiting]
+
+
+def test_free_texts_keep_their_rows_and_lose_his_ids(settings: Settings) -> None:
+    texts = {
+        "ops.test_results.message": "2 rows, first C1; C12 is well",
+        "ops.runs.note": "客户C1, see Name C1",
+        "ops.training_runs.metrics": '{"worst": "A1"}',
+    }
+    with open_warehouse(settings) as wh:
+        plant(wh)
+        run_id = plant_run(wh)
+        wh.execute(
+            "insert into ops.training_runs (model_version, run_id, as_of_date, outcome, trained_at)"
+            " values ('m1', $1, date '2026-10-31', 'promoted', timestamp '2026-10-31 00:00:00')",
+            [run_id],
+        )
+        fail_run(wh, run_id)
+        for place, text in texts.items():
+            table, column = place.rsplit(".", 1)
+            wh.execute(f"update {table} set {column} = $1", [text])
+        erase_c1(wh, settings)
+
+        def now(place: str) -> list[str]:
+            table, column = place.rsplit(".", 1)
+            return ids(wh, table, column)
+
+        assert [now(place) for place in texts] == [
+            ["2 rows, first ***; C12 is well"],
+            ["客户***, see ***"],
+            ['{"worst": "***"}'],
+        ]
+
+
+def test_a_materialised_view_of_customers_is_refused_by_name(postgres_settings: Settings) -> None:
+    with open_warehouse(postgres_settings) as wh:
+        plant(wh)
+        wh.execute("create materialized view core.mv_customers as select customer_id from raw.customers")
+        with pytest.raises(WarehouseError, match=r"core\.mv_customers are materialised views"):
+            erase_c1(wh, postgres_settings)
+        assert "C1" in ids(wh, "raw.customers", "customer_id")
+        wh.execute("drop materialized view core.mv_customers")
+        erase_c1(wh, postgres_settings)
+
+
+def test_tables_of_others_are_left_alone_and_named(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant(wh)
+        wh.execute("create schema risk")
+        wh.execute("create table risk.numbers as select 1 as account_id, 2 as customer_id")
+        wh.execute("create table risk.campaign_loans as select 'C1' as customer_id, 'L1' as loan_id")
+        wh.execute("create schema what_if")
+        wh.execute("create table what_if.fct_customer_tiers as select 'C1' as customer_id")
+        receipt = erase_c1(wh, settings)
+        assert ids(wh, "risk.campaign_loans", "loan_id") == ["L1"]
+        assert ids(wh, "what_if.fct_customer_tiers", "customer_id") == []
+    named = [text for text in receipt["not_touched"] if "outside Keepwell" in text]
+    assert [text.rsplit(" ", 1)[1] for text in named] == ["risk.campaign_loans", "risk.numbers"]
 
 
 def test_the_file_of_a_duckdb_warehouse_holds_him_no_more(duckdb_settings: Settings) -> None:
