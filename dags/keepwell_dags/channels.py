@@ -9,6 +9,7 @@ import logging
 import os
 import smtplib
 import ssl
+import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10
+PAUSE_SECONDS = 2.0
 # A message is read on a telephone; the whole story stands in the task's log.
 LONGEST_ERROR = 1000
 
@@ -69,22 +71,30 @@ class ChannelError(Exception):
 
 
 def send(alert: Alert, environment: Mapping[str, str] | None = None) -> list[str]:
-    """Through every channel that is set: KEEPWELL_ALERT_WEBHOOK, KEEPWELL_ALERT_EMAIL; those that took it."""
+    """Through every channel that is set: KEEPWELL_ALERT_WEBHOOK, KEEPWELL_ALERT_EMAIL; those that took it.
+
+    A channel that fails is tried a second time after a short pause.
+    """
     variables = os.environ if environment is None else environment
     channels = {"KEEPWELL_ALERT_WEBHOOK": _post, "KEEPWELL_ALERT_EMAIL": _mail}
     taken = []
     for variable, channel in channels.items():
         if not variables.get(variable):
             continue
-        try:
-            channel(alert, variables)
-        except ChannelError as error:
-            log.error("Keepwell: the alert could not be sent: %s", error)
-        except Exception as error:
-            # The address can carry a secret, and some of these errors quote it.
-            log.error("Keepwell: the alert could not be sent to %s: %s", variable, type(error).__name__)
-        else:
-            taken.append(variable)
+        for pause in (PAUSE_SECONDS, None):
+            try:
+                channel(alert, variables)
+            except ChannelError as error:
+                log.error("Keepwell: the alert could not be sent: %s", error)
+            except Exception as error:
+                if pause is not None:
+                    time.sleep(pause)
+                    continue
+                # The address can carry a secret, and some of these errors quote it.
+                log.error("Keepwell: the alert could not be sent to %s: %s", variable, type(error).__name__)
+            else:
+                taken.append(variable)
+            break
     return taken
 
 

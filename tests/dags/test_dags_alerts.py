@@ -30,6 +30,7 @@ ALERT = Alert("gate", "customer_daily", "marts_gate", "2026-10-31", "run_2026103
 def no_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ALERT_WEBHOOK", "ALERT_EMAIL", "SMTP_URL", "SMTP_PASSWORD_FILE"):
         monkeypatch.delenv(f"KEEPWELL_{name}", raising=False)
+    monkeypatch.setattr("keepwell_dags.channels.PAUSE_SECONDS", 0.01)
 
 
 @dataclass
@@ -150,10 +151,17 @@ def password_file(tmp_path: Path) -> Path:
 
 class Listener(BaseHTTPRequestHandler):
     heard: list[dict[str, str]]
+    # How many messages are refused before one is taken.
+    refusals = 0
 
     def do_POST(self) -> None:
-        self.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
+        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if Listener.refusals:
+            Listener.refusals -= 1
+            self.send_response(503)
+        else:
+            self.heard.append(message)
+            self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -162,7 +170,7 @@ class Listener(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def webhook() -> Iterator[str]:
-    Listener.heard = []
+    Listener.heard, Listener.refusals = [], 0
     server = HTTPServer(("127.0.0.1", 0), Listener)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/{SECRET}"
@@ -193,6 +201,17 @@ def test_both_channels_carry_the_whole_message(serve: Any, webhook: str) -> None
     [posted] = Listener.heard
     assert posted["text"].splitlines() == body.strip().replace("\r\n", "\n").splitlines()
     assert posted["read_on"] == "docs/operations.md#alert-gate"
+
+
+@pytest.mark.parametrize(("refusals", "is_sent"), [(1, True), (2, False)])
+def test_a_channel_that_fails_is_tried_a_second_time_and_no_third(
+    refusals: int, is_sent: bool, webhook: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Listener.refusals = refusals
+    taken = send(ALERT, {"KEEPWELL_ALERT_WEBHOOK": webhook})
+    assert (taken == ["KEEPWELL_ALERT_WEBHOOK"], len(Listener.heard)) == (is_sent, int(is_sent))
+    assert Listener.refusals == 0
+    assert ("HTTPError" in caplog.text) != is_sent
 
 
 def test_without_a_channel_nothing_is_sent(caplog: pytest.LogCaptureFixture) -> None:
