@@ -32,8 +32,8 @@ with DAG(
         bash_command=commands.watch(),
         final=(1,),
         execution_timeout=timedelta(minutes=10),
-        # It asks a few small questions, so it waits for no other task: a pool of its own (`airflow pools set
-        # watch 1 ...` makes it), and the next free worker takes it.
+        # It asks a few small questions: a pool of its own (`airflow pools set watch 1 ...` makes it), so that it
+        # does not stand in line with the other DAGs, and the next free worker takes it.
         pool="watch",
         priority_weight=1000,
         weight_rule="absolute",
