@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from ingest.contracts import Contract
-from ingest.erased import ERASED_SCHEMA, HOLDING_ROLES, named_kinds, own_kind
+from ingest.erased import ERASED_SCHEMA, HOLDERS, HOLDING_ROLES, named_kinds, own_kind
 from ingest.reading import EntityFile, Layout
 from ingest.repeats import repeated_hashes
 from ingest.rules import MASK, Arrival, Rule, masked_value, named_value, raw_text, row_rules, typed_rows
@@ -234,6 +234,8 @@ class BatchCheck:
         ]
         if not named:
             return 0
+        if contract.entity == HOLDERS:
+            self._reject_taken_over(entity)
         own_fields = [
             f"trim(string_split(malformed, '{entity.layout.separator}')[{position}], ' \"')"
             f" in (select id from erased where kind = '{named_kinds(contract)[column]}')"
@@ -243,7 +245,7 @@ class BatchCheck:
         self._execute(
             f"""
             create or replace table erased_lines as
-            select line_no from ({entity.typed}) as typed where {" or ".join(named)}
+            {self._standing(entity, "line_no")} where {" or ".join(named)}
             union
             select line_no from ({entity.staged.rows}) as records
             where malformed is not null and ({" or ".join(own_fields) or "false"})"""
@@ -265,6 +267,28 @@ class BatchCheck:
             )
         return self._drop(entity, "select line_no from erased_lines")
 
+    def _reject_taken_over(self, entity: _Entity) -> None:
+        """Reject whoever is said to hold an account that went with an erased customer: that is no row of his.
+
+        What comes of the account is passed over all the same, so somebody has to be told.
+        """
+        self._execute(
+            f"""
+            insert into rejected
+            select $1, $2, line_no, 'account_id', 'erased_account',
+                'the account went with a customer who was erased, and is held by somebody else now: what '
+                || 'comes of it is passed over; deliver it under another account_id, or have the owner of '
+                || 'the warehouse take it off restricted.erased_customers',
+                '{MASK}', '{MASK}'
+            from ({entity.typed}) as typed
+            where
+                holder_role in {HOLDING_ROLES}
+                and account_id in (select id from erased where kind = 'account')
+                and customer_id not in (select id from erased where kind = 'customer')""",
+            [entity.contract.entity, entity.file.name],
+        )
+        self._drop(entity, "select line_no from rejected where entity = $1", [entity.contract.entity])
+
     def _reject_malformed(self, entity: _Entity) -> None:
         whole = "replace(malformed, chr(0), '\\0')"
         if self._is_any_erased:
@@ -283,7 +307,11 @@ class BatchCheck:
                 and line_no not in (select line_no from {_dropped(entity.contract)})""",
             [entity.contract.entity, entity.file.name],
         )
-        self._drop(entity, "select line_no from rejected where entity = $1", [entity.contract.entity])
+        self._drop(
+            entity,
+            "select line_no from rejected where entity = $1 and reason_code = 'malformed'",
+            [entity.contract.entity],
+        )
 
     def _reject_broken(self, entity: _Entity) -> None:
         rules = row_rules(entity.contract, self._arrival, entity.staged.sound)

@@ -203,6 +203,31 @@ def test_an_account_that_came_before_its_holder_is_told_and_goes_when_he_is_eras
     assert bank_here.rows("select account_id from raw.accounts where account_id = 'A8'") == [("A8",)]
 
 
+def test_an_erased_account_that_somebody_else_holds_now_is_rejected_by_name_of_the_reason(
+    bank_here: Bank, tmp_path: Path
+) -> None:
+    without_c2(bank_here, tmp_path)
+    write_csv(
+        tmp_path / "2026-03-31",
+        {
+            "accounts": [ACCOUNTS[1]],
+            "account_holders": [
+                {"account_id": "A2", "customer_id": "C1", "holder_role": "owner"},
+                {"account_id": "A2", "customer_id": "C3", "holder_role": "authorised_user"},
+                {"account_id": "A2", "customer_id": "C2", "holder_role": "owner"},
+            ],
+        },
+    )
+    bank_here.load(tmp_path)
+    assert counts(bank_here) == {"accounts": (1, 0, 0, 0, 1), "account_holders": (3, 0, 1, 0, 2)}
+    ((line, column, code, reason, text),) = bank_here.rows(
+        "select line_no, column_name, reason_code, reason, raw_text from ops.rejected_rows"
+    )
+    assert (line, column, code, text) == (2, "account_id", "erased_account", "***")
+    assert "another account_id" in reason
+    assert bank_here.rows("select raw_text from restricted.rejected_rows") == [("***",)]
+
+
 def test_a_trial_passes_over_them_and_keeps_no_list(quick_bank: Bank, tmp_path: Path) -> None:
     without_c2(quick_bank, tmp_path)
     write_csv(
