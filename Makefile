@@ -7,7 +7,10 @@ MAKEFLAGS += --no-print-directory
 
 ifneq ($(wildcard .env),)
 include .env
-export $(shell sed -nE 's/^([A-Z_]+)=.*/\1/p' .env)
+ENV_NAMES := $(shell sed -nE 's/^([A-Z_]+)=.*/\1/p' .env)
+# make keeps the blanks between a value and the comment behind it.
+$(foreach name,$(ENV_NAMES),$(eval $(name) := $$(strip $$(value $(name)))))
+export $(ENV_NAMES)
 endif
 
 SOURCE ?= $(or $(KEEPWELL_SOURCE),demo)

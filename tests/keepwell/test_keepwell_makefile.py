@@ -48,6 +48,15 @@ def test_the_example_of_the_environment_names_every_variable() -> None:
     assert [name for name in names if not re.search(rf"^#{name}=", example, re.MULTILINE)] == []
 
 
+def test_a_comment_behind_a_value_of_the_environment_file_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(
+        MAKEFILE + '\ntold:\n\t@printf \'<%s>\\n\' "$$KEEPWELL_AS_OF" "$$REPORT_LANG"\n'
+    )
+    (tmp_path / ".env").write_text("KEEPWELL_AS_OF=2026-10-31     # the first day\nREPORT_LANG=zh\n")
+    told = subprocess.run(["make", "told"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert told == "<2026-10-31>\n<zh>\n"
+
+
 def test_parameters_reach_the_runner() -> None:
     command = make("-n", "run", "SOURCE=berka", "LANDING=../a b", "AS_OF=1993-12-31", "TARGET=duckdb").stdout
     assert '--source "berka" --landing "../a b" --as-of "1993-12-31" --target "duckdb"' in command
