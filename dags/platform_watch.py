@@ -5,13 +5,14 @@ an alert for what no failed task tells: a delivery that never came, one far too 
 
 **How urgent.** As the alert says: each check has its section in `docs/operations.md`. The task fails in the
 hour in which a check begins to alert, and once a day while it goes on; in between the run is green, and the
-table in its log says what still stands.
+table in its log says what still stands. The task `history` then makes the page of runs anew.
 
 **What to do when it fails.** Exit code 1: read the table in its log, and the section of the alert. Anything
 else: the warehouse could not be asked, which the next hour tries again.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
@@ -27,14 +28,16 @@ with DAG(
     tags=["tier-1", "hourly", "operations"],
     **{**COMMON, "dagrun_timeout": timedelta(minutes=50)},
 ):
-    CommandLine(
-        task_id="watch",
-        bash_command=commands.watch(),
-        final=(1,),
-        execution_timeout=timedelta(minutes=10),
-        # It asks a few small questions: a pool of its own (`airflow pools set watch 1 ...` makes it), so that it
-        # does not stand in line with the other DAGs, and the next free worker takes it.
-        pool="watch",
-        priority_weight=1000,
-        weight_rule="absolute",
-    )
+    common: dict[str, Any] = {
+        "execution_timeout": timedelta(minutes=10),
+        # They ask a few small questions: a pool of their own (`airflow pools set watch 1 ...` makes it), so
+        # that they do not stand in line with the other DAGs, and the next free worker takes them.
+        "pool": "watch",
+        "priority_weight": 1000,
+        "weight_rule": "absolute",
+    }
+    watch = CommandLine(task_id="watch", bash_command=commands.watch(), final=(1,), **common)
+    # A run that failed never comes to its own report. A teardown is done whatever the watch found, and leaves
+    # the verdict to it.
+    history = CommandLine(task_id="history", bash_command=commands.history(), **common)
+    watch >> history.as_teardown()

@@ -80,7 +80,7 @@ def _write(out: Path, page: str) -> int:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         # A reader who has the old report open never meets half of the new one.
-        unfinished = out.with_name(f".{out.name}.part")
+        unfinished = out.with_name(f".{out.name}.{os.getpid()}.part")
         unfinished.write_text(page, encoding="utf-8")
         unfinished.replace(out)
     except OSError as error:

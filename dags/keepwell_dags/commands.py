@@ -185,8 +185,13 @@ def retain() -> str:
 
 def report() -> str:
     """The page of runs and the report of what is published, which links to it: self-contained HTML files."""
-    pages = [
-        _as("bi_reader", f'dashboards {page} --out "$BANK_HOME/report/{page}.html"')
-        for page in ("history", "report")
-    ]
-    return _PREAMBLE + "\n".join(pages)
+    return f"{history()}\n{_page('report')}"
+
+
+def history() -> str:
+    """The page of runs alone, for runs that never come to their report."""
+    return _PREAMBLE + _page("history")
+
+
+def _page(name: str) -> str:
+    return _as("bi_reader", f'dashboards {name} --out "$BANK_HOME/report/{name}.html"')

@@ -326,7 +326,7 @@ def test_every_task_whose_failure_has_a_section_of_its_own_is_a_task(
 
     bag = DagBag(dag_folder=str(PROJECT / "dags"))
     assert KINDS.keys() <= {task.task_id for dag in bag.dags.values() for task in dag.tasks}
-    assert bag.dags["platform_watch"].task_ids == ["watch"]
+    assert bag.dags["platform_watch"].task_ids == ["watch", "history"]
 
 
 def test_the_checks_are_those_of_the_watch() -> None:

@@ -110,6 +110,9 @@ def test_the_rooms_not_named_by_a_run_have_defaults_under_keepwell_home(run: Run
         ["-m", "dashboards", page, "--out", f"{home}/banks/demo-duckdb/report/{page}.html"]
         for page in ("history", "report")
     ]
+    assert run(commands.history(), KEEPWELL_TARGET="duckdb")[1] == [
+        ["-m", "dashboards", "history", "--out", f"{home}/banks/demo-duckdb/report/history.html"]
+    ]
     assert run(commands.init())[1] == [["-m", "warehouse", "init"]]
     assert run(commands.retain())[1] == [["-m", "warehouse", "retain"]]
 
@@ -136,6 +139,7 @@ def test_the_rooms_not_named_by_a_run_have_defaults_under_keepwell_home(run: Run
         ),
         (commands.publish(), ["warehouse publisher"]),
         (commands.report(), ["dashboards bi_reader", "dashboards bi_reader"]),
+        (commands.history(), ["dashboards bi_reader"]),
         (commands.retain(), ["warehouse publisher"]),
         (commands.watch(), ["warehouse publisher"]),
     ],

@@ -126,13 +126,22 @@ def test_what_is_scheduled_has_a_deadline_but_the_watch(dags: dict[str, Any]) ->
 
 
 def test_the_watch_waits_for_no_other_dag(dags: dict[str, Any]) -> None:
-    watch = dags["platform_watch"].get_task("watch")
     others = [task for dag_id in WORKFLOWS for task in dags[dag_id].tasks]
-    assert watch.pool == "watch"
     assert all(task.pool == "default_pool" for task in others)
-    assert watch.priority_weight > sum(task.priority_weight for task in others)
-    assert {watch.weight_rule.__class__.__name__} != {others[0].weight_rule.__class__.__name__}
+    for task in dags["platform_watch"].tasks:
+        assert task.pool == "watch"
+        assert task.priority_weight > sum(other.priority_weight for other in others)
+        assert {task.weight_rule.__class__.__name__} != {others[0].weight_rule.__class__.__name__}
     assert dags["platform_watch"].schedule is not None
+
+
+def test_the_page_of_runs_follows_a_watch_that_alerts_and_hides_nothing_of_it(dags: dict[str, Any]) -> None:
+    page = dags["platform_watch"].get_task("history")
+    assert page.upstream_task_ids == {"watch"}
+    assert page.is_teardown
+    # Without a setup before it this rule waits for what is upstream to end, well or not.
+    assert page.trigger_rule == "all_done_setup_success"
+    assert not page.on_failure_fail_dagrun
 
 
 def test_nothing_is_read_from_the_environment_while_parsing() -> None:
