@@ -34,12 +34,14 @@ class Asset:
 class Rule:
     """What no row may do: `breaks` is a SQL condition, true of a row that breaks the rule called `name`.
 
-    With an `allowed_share` above 0 that share of all rows may break it, and more than that is a warning.
+    With an `allowed_share` above 0 that share of all rows may break it, and more than that is a warning, or
+    closes the gate where `is_strict` says so.
     """
 
     name: str
     breaks: str
     allowed_share: float = 0
+    is_strict: bool = False
 
 
 def every_row(
@@ -59,7 +61,7 @@ def every_row(
     engine counts once, and one row of counts is judged.
     """
     sound = [_count_sound(rule) + f" as count_sound_{number}" for number, rule in enumerate(rules)]
-    held = [(rule.name, rule.allowed_share > 0) for rule in rules]
+    held = [(rule.name, rule.allowed_share > 0 and not rule.is_strict) for rule in rules]
     if at_most is not None:
         name, limit = at_most
         sound.append(f"least(count(*), ({limit})) as count_sound_{len(rules)}")
