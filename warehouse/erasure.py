@@ -10,10 +10,12 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -230,11 +232,25 @@ def release_space(wh: Warehouse, *receipts: dict[str, Any] | None) -> None:
 
 
 def write_receipt(receipt: dict[str, Any], folder: Path) -> Path:
-    """The receipt as `<receipt_no>.json` in the folder, readable by its owner alone; the file."""
+    """The receipt as `<receipt_no>.json` in the folder, readable by its owner alone; the file.
+
+    No file is written over: another bank's receipt of that number keeps its name, and this one is
+    `<receipt_no>.2.json`. The second time the same receipt finds itself there.
+    """
+    text = json.dumps(receipt, indent=2, ensure_ascii=False) + "\n"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = folder / f"{receipt['receipt_no']}.json"
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(receipt, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for number in count(1):
+        suffix = f".{number}" if number > 1 else ""
+        file = folder / f"{receipt['receipt_no']}{suffix}.json"
+        try:
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            if file.read_text(encoding="utf-8", errors="replace") == text:
+                break
+            continue
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        break
     return file
 
 

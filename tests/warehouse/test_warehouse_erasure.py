@@ -309,6 +309,14 @@ def test_the_receipt_is_kept_and_shown_the_second_time(settings: Settings, tmp_p
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_no_receipt_is_written_over_another(tmp_path: Path) -> None:
+    first, other = ({"receipt_no": "E20261122-001", "reason": text} for text in ("of one bank", "of another"))
+    assert write_receipt(first, tmp_path).name == write_receipt(first, tmp_path).name == "E20261122-001.json"
+    assert [write_receipt(other, tmp_path).name for _ in range(2)] == ["E20261122-001.2.json"] * 2
+    found = {file.name: json.loads(file.read_text())["reason"] for file in tmp_path.iterdir()}
+    assert found == {"E20261122-001.json": "of one bank", "E20261122-001.2.json": "of another"}
+
+
 def test_what_has_come_back_goes_the_second_time_with_a_receipt_that_follows_the_first(
     settings: Settings,
 ) -> None:
