@@ -49,6 +49,8 @@ FREE_TEXTS = {
 # In place of a text that goes while its row stays: that of ingest/rules.py.
 MASK = "***"
 _IN_CHINESE = {"customer": "客户", "account": "(?:账户|账)", "loan": "贷款"}
+# Characters of a file that are read at once, and those kept of them, which are more than any name or id.
+BLOCK, OVERLAP = 1 << 20, 4096
 # Batch, entity, file and number of a rejected line.
 Line = tuple[str, str, str, int | None]
 
@@ -119,8 +121,8 @@ def plan(wh: Warehouse, settings: Settings, customer_id: str) -> Plan:
         rows[table] = _count(wh, f"select count(*) as n from {quoted_name(table)} where {where}", values)
     for table in REJECTED:
         rows[table] = len(_rejected(wh, table, subject))
-    for table, columns in FREE_TEXTS.items():
-        rows[table] = sum(sum(_naming_texts(wh, table, column, subject).values()) for column in columns)
+    for table, texts in FREE_TEXTS.items():
+        rows[table] = sum(sum(_naming_texts(wh, table, column, subject).values()) for column in texts)
     found = Plan(subject, {table: count for table, count in rows.items() if count}, _files(settings, subject))
     if not found.total and receipt_of(wh, customer_id) is None:
         raise WarehouseError(
@@ -158,8 +160,8 @@ def erase(
                 _delete(wh, table, columns, found.subject)
         for table in REJECTED:
             _delete_rejected(wh, table, _rejected(wh, table, found.subject))
-        for table, columns in FREE_TEXTS.items():
-            for column in columns:
+        for table, texts in FREE_TEXTS.items():
+            for column in texts:
                 _blank_texts(wh, table, column, found.subject)
         now = utc_now()
         receipt_no = _next_number(wh, now.date())
@@ -544,8 +546,32 @@ def _files(settings: Settings, subject: Subject) -> list[Path]:
         file
         for folder in folders
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and naming.search(file.read_text(encoding="utf-8", errors="ignore"))
+        if file.is_file() and _holds(file, naming)
     ]
+
+
+def _holds(file: Path, naming: re.Pattern[str]) -> bool:
+    """Does a file name the subject? Read in blocks: a log may be larger than memory."""
+    try:
+        with file.open(encoding="utf-8", errors="ignore") as stream:
+            text, start = "", 0
+            while block := stream.read(BLOCK):
+                text += block
+                # What touches the end of a block may go on in the next.
+                if any(match.end() < len(text) for match in naming.finditer(text, start)):
+                    return True
+                # The character before the first that is searched again tells whether a word begins there.
+                start = 1 if len(text) > OVERLAP else 0
+                text = text[-OVERLAP:]
+            return naming.search(text, start) is not None
+    except FileNotFoundError:
+        # Somebody has removed it meanwhile.
+        return False
+    except OSError as fault:
+        raise WarehouseError(
+            f"cannot read {file}, which may show the customer ({fault.strerror}): nothing was erased; let "
+            "it be read, or remove it, and erase again"
+        ) from fault
 
 
 def _remove(file: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse import schema
 from warehouse.door import open_warehouse
-from warehouse.errors import NothingToDoError, WarehouseError
+from warehouse.errors import NothingToDoError, UnavailableError, WarehouseError
 from warehouse.pseudonyms import read_key
 from warehouse.settings import Settings, pseudonym_key_file
 
@@ -83,11 +83,18 @@ def _erase(settings: Settings, options: argparse.Namespace) -> None:
             author=options.author,
             key=_key(options),
         )
-        # Of the first erasure too: it may have been cut off.
-        erasure.release_space(wh, receipt, earlier)
-    file = erasure.write_receipt(receipt, folder)
-    print(f"receipt {receipt['receipt_no']} in {file}", file=sys.stderr)
-    print(json.dumps(receipt, indent=2, ensure_ascii=False))
+        # What is done is told before anything else can fail.
+        file = erasure.write_receipt(receipt, folder)
+        print(f"receipt {receipt['receipt_no']} in {file}", file=sys.stderr)
+        print(json.dumps(receipt, indent=2, ensure_ascii=False), flush=True)
+        try:
+            # Of the first erasure too: it may have been cut off.
+            erasure.release_space(wh, receipt, earlier)
+        except (WarehouseError, OSError) as fault:
+            raise UnavailableError(
+                f"the rows are gone, their space is not, and the files of the database still hold them: free "
+                f"disk and erase the customer again, which does the rest ({fault})"
+            ) from fault
     if receipt == earlier:
         raise NothingToDoError(
             f"the customer was erased on {receipt['erased_at']}, and nothing of him has come back"

@@ -6,6 +6,7 @@ import fcntl
 import json
 import stat
 from pathlib import Path
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pytest
@@ -16,6 +17,7 @@ from ingest.rules import MASK
 from tests.warehouse.planted import plant_run, plant_source
 from warehouse import Settings, Warehouse, WarehouseError, erasure, open_warehouse
 from warehouse.__main__ import main
+from warehouse.duck import DuckWarehouse
 from warehouse.erasure import ERASED, SUBJECTS, erase, plan, receipt_of, write_receipt
 from warehouse.errors import UnavailableError
 from warehouse.pseudonyms import IDENTIFIERS, PERSONAL, keyed_hash, read_key
@@ -368,7 +370,15 @@ def test_the_command_says_whether_anything_had_come_back(
         *("erase", "--customer", "C1", "--reason", "asked", "--author", "S-12"),
         *("--key-file", str(key), "--receipt-dir", str(tmp_path / "receipts")),
     ]
-    assert main(command) == 0
+    # The disk is full when the file is to be written anew: the receipt is there, and once more does the rest.
+    for fault in (OSError(28, "No space left on device"), WarehouseError("IO Error: no space left")):
+        with monkeypatch.context() as full:
+            full.setattr(DuckWarehouse, "forget_deleted", Mock(side_effect=fault))
+            assert main(command) == 75
+        told = capsys.readouterr()
+        assert "the rows are gone, their space is not" in told.err
+        assert json.loads(told.out)["rows_erased"] == 12
+        assert len(list((tmp_path / "receipts").iterdir())) == 1
     assert main(command) == 99
     assert "nothing of him has come back" in capsys.readouterr().err
     assert main([*command, "--dry-run"]) == 99
@@ -486,6 +496,43 @@ def test_tables_of_others_are_left_alone_and_named(settings: Settings) -> None:
         assert ids(wh, "what_if.fct_customer_tiers", "customer_id") == []
     named = [text for text in receipt["not_touched"] if "outside Keepwell" in text]
     assert [text.rsplit(" ", 1)[1] for text in named] == ["risk.campaign_loans", "risk.numbers"]
+
+
+@pytest.mark.parametrize("before", range(-4, 4))
+@pytest.mark.parametrize(("word", "is_found"), [("C1", True), ("C12", False), ("XC1", False)])
+def test_a_file_is_read_in_blocks_and_no_word_is_cut(
+    duckdb_settings: Settings, monkeypatch: pytest.MonkeyPatch, before: int, word: str, is_found: bool
+) -> None:
+    """The word before, on and after the border of two blocks, and as the last of the file."""
+    monkeypatch.setattr(erasure, "BLOCK", 32)
+    monkeypatch.setattr(erasure, "OVERLAP", 16)
+    duckdb_settings.logs_dir.mkdir(parents=True)
+    (duckdb_settings.logs_dir / "a.log").write_text("." * (64 + before) + word + "." * 100)
+    (duckdb_settings.logs_dir / "b.log").write_text("." * (64 + before) + word)
+    (duckdb_settings.logs_dir / "c.log").write_text(word)
+    with open_warehouse(duckdb_settings) as wh:
+        plant(wh)
+        found = plan(wh, duckdb_settings, "C1").files
+    assert [file.name for file in found] == (["a.log", "b.log", "c.log"] if is_found else [])
+
+
+def test_a_file_that_vanishes_passes_and_one_that_cannot_be_read_is_told(
+    duckdb_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duckdb_settings.logs_dir.mkdir(parents=True)
+    log = duckdb_settings.logs_dir / "a.log"
+    log.write_text("C1")
+    faults = {FileNotFoundError(2, "No such file"): None, PermissionError(13, "Permission denied"): "a.log"}
+    with open_warehouse(duckdb_settings) as wh:
+        plant(wh)
+        for fault, told in faults.items():
+            with monkeypatch.context() as patched:
+                patched.setattr(Path, "open", Mock(side_effect=fault))
+                if told is None:
+                    assert plan(wh, duckdb_settings, "C1").files == []
+                else:
+                    with pytest.raises(WarehouseError, match=rf"cannot read .*{told}.*Permission denied"):
+                        plan(wh, duckdb_settings, "C1")
 
 
 def test_the_file_of_a_duckdb_warehouse_holds_him_no_more(duckdb_settings: Settings) -> None:
