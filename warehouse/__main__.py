@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from warehouse import personal_data, publish, retention, roles, runs, schema
+from warehouse import openings, personal_data, publish, retention, roles, runs, schema
 from warehouse.connections import dbt_environment
 from warehouse.door import Warehouse, open_warehouse
 from warehouse.errors import GateError, HealthError, NothingToDoError, WarehouseError
@@ -278,12 +278,17 @@ def _privileges(settings: Settings, options: argparse.Namespace) -> None:
         for line in roles.table(wh):
             print(f"| {' | '.join(line)} |")
         too_many, lacking = roles.find_differences(wh)
-    if too_many or lacking:
+        opened = openings.find(wh)
+    if too_many or lacking or opened:
         raise GateError(
             "\n".join(
                 [
                     "the server does not grant what `python -m warehouse roles` would:",
                     *(f"    too much: {right}" for right in too_many),
+                    *(
+                        f"    too much: {each.what}{'' if each.closed_by else ' (`roles` leaves it)'}"
+                        for each in opened
+                    ),
                     *(f"    missing: {right}" for right in lacking),
                 ]
             )

@@ -12,17 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse import audit
+from warehouse import audit, openings
 from warehouse.door import Warehouse
 from warehouse.errors import WarehouseError
 from warehouse.names import quoted, quoted_name
 from warehouse.passwords import read_password, scram_verifier
-from warehouse.schema import OPS_TABLES, SCHEMAS
+from warehouse.schema import IS_RUN, OPS_TABLES, SCHEMAS
 from warehouse.settings import ROLES, role_name
 
 # All run schemas together, in the tables of this module.
 RUNS = "run_*"
-IS_RUN = r"run_\d{8}_\d{2,}"
 SCORES = "raw_churn_scores"
 
 # Whose tables and views a schema holds. They are made by their owner, in a schema of the warehouse's owner.
@@ -175,6 +174,7 @@ def apply(wh: Warehouse, password_dir: Path | None = None) -> list[str]:
         _refuse_others(wh)
         done = [*_create(wh), *_let_log_in(wh, passwords)]
         _join(wh)
+        openings.close(wh)
         _make_seal(wh)
         _set_rights(wh, kinds=("database", "schema"))
         _transfer(wh)

@@ -9,6 +9,9 @@ SCHEMAS = (
     "raw", "restricted", "ops", "staging", "core", "policy", "archive", "history", "marts", "crm", "masked",
 )  # fmt: skip
 
+# A regular expression, of Python and of PostgreSQL: the schema of a run.
+IS_RUN = r"run_\d{8}_\d{2,}"
+
 # Name to columns. Rejected rows and test results have no key: they are replaced by batch, by run and gate.
 OPS_TABLES: dict[str, str] = {
     "ops.sources": """

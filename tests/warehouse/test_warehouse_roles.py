@@ -25,7 +25,7 @@ from tests.warehouse.planted import (
 )
 from tests.warehouse.role_trials import TRIALS, Trial
 from tests.warehouse.test_warehouse_health import plant_policy
-from warehouse import Settings, WarehouseError, audit, embedded, open_warehouse, roles, schema
+from warehouse import Settings, WarehouseError, audit, embedded, open_warehouse, openings, roles, schema
 from warehouse.clock import utc_now
 from warehouse.connections import postgres_url
 from warehouse.publish import publish, rollback
@@ -221,6 +221,86 @@ def test_a_grant_too_many_is_told_and_taken_back(bank: Bank) -> None:
     assert mended.returncode == 0, mended.stderr
     with open_warehouse(bank.owner) as wh:
         assert roles.rights(wh) == before
+
+
+# What opens a door beside the grants, what `privileges` says of it, and what takes back what `roles` leaves.
+OPENINGS = (
+    (("alter role keepwell_bi_reader superuser",), "bi_reader: superuser", ()),
+    (
+        ("alter role keepwell_scorer createdb createrole bypassrls replication",),
+        "scorer: createdb, createrole, bypassrls, replication",
+        (),
+    ),
+    (("grant keepwell_loader to keepwell_auditor",), "auditor: member of keepwell_loader", ()),
+    (("grant pg_read_all_data to keepwell_bi_reader",), "bi_reader: member of pg_read_all_data", ()),
+    (
+        (
+            "grant pg_read_all_data to keepwell_owner_of_tests with admin option",
+            "grant pg_read_all_data to keepwell_crm_reader granted by keepwell_owner_of_tests",
+        ),
+        "crm_reader: member of pg_read_all_data",
+        ("revoke pg_read_all_data from keepwell_owner_of_tests cascade",),
+    ),
+    (
+        ("grant select on marts.dim_customers to keepwell_crm_reader with grant option",),
+        "crm_reader: may pass on select on marts.dim_customers",
+        (),
+    ),
+    (
+        (
+            "alter default privileges for role keepwell_loader in schema restricted"
+            " grant select on tables to public",
+        ),
+        "public: select on tables that keepwell_loader will make in restricted",
+        (),
+    ),
+    (
+        (
+            "alter default privileges for role keepwell_publisher"
+            " grant insert on tables to keepwell_crm_reader",
+        ),
+        "crm_reader: insert on tables that keepwell_publisher will make",
+        (),
+    ),
+    (
+        ("grant keepwell_auditor to keepwell_owner_of_tests",),
+        "keepwell_owner_of_tests, who is none of Keepwell's: member of keepwell_auditor",
+        ("revoke keepwell_auditor from keepwell_owner_of_tests",),
+    ),
+    (
+        ("grant select on marts.dim_customers to keepwell_owner_of_tests",),
+        "keepwell_owner_of_tests, who is none of Keepwell's: select on marts.dim_customers",
+        ("revoke select on marts.dim_customers from keepwell_owner_of_tests",),
+    ),
+)
+
+
+@pytest.mark.parametrize(("opened", "told", "closed"), OPENINGS, ids=[told for _, told, _ in OPENINGS])
+def test_a_door_beside_the_grants_is_told_and_closed(
+    bank: Bank, opened: tuple[str, ...], told: str, closed: tuple[str, ...]
+) -> None:
+    of_others = "none of Keepwell's" in told
+    with open_warehouse(bank.owner) as wh:
+        assert openings.find(wh) == []
+        before = roles.rights(wh)
+        try:
+            for statement in opened:
+                wh.execute(statement)
+            assert [opening.what for opening in openings.find(wh)] == [told]
+            said = command(bank.owner, "privileges")
+            assert said.returncode == 1
+            assert f"    too much: {told}" in said.stderr
+            assert ("`roles` leaves it" in said.stderr) == of_others
+            roles.apply(wh)
+            # What somebody of the bank was granted is the bank's to take back.
+            assert [opening.what for opening in openings.find(wh)] == ([told] if of_others else [])
+        finally:
+            for statement in closed:
+                wh.execute(statement)
+        roles.apply(wh)
+        assert openings.find(wh) == []
+        assert roles.rights(wh) == before
+        assert roles.find_differences(wh) == ([], [])
 
 
 def test_roles_twice_grants_the_same_and_tells_no_password(bank: Bank) -> None:
@@ -435,6 +515,15 @@ def test_an_owner_without_superuser_makes_the_roles_of_an_old_warehouse(
             assert roles.find_differences(wh) == ([], [])
             roles.apply(wh)
             schema.init(wh)
+            assert openings.find(wh) == []
+        with open_warehouse(Settings(home=short_dir, url=address.url("bank"))) as wh:
+            wh.execute("alter role keepwell_bi_reader superuser")
+        # Who may not take that back says who may, and how.
+        with open_warehouse(owner) as wh, pytest.raises(WarehouseError, match="as a superuser") as fault:
+            roles.apply(wh)
+        assert "alter role keepwell_bi_reader nosuperuser" in str(fault.value)
+        with open_warehouse(Settings(home=short_dir, url=address.url("bank"))) as wh:
+            wh.execute("alter role keepwell_bi_reader nosuperuser")
         publisher = replace(owner, url=owner.url.replace("_owner@", "_publisher@") if owner.url else None)
         with open_warehouse(publisher) as wh:
             start_run(wh, kind="daily", as_of_date=BEFORE, key="second", source="demo")
