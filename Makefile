@@ -127,7 +127,9 @@ secrets:  ## random passwords and keys in ./secrets, those that are missing; for
 compose-up: secrets  ## the whole stack in containers, up to the first published marts (docs/operations.md)
 	@docker compose up --detach --build
 	@docker compose logs --no-log-prefix --follow first-run
-	@exit $$(docker inspect --format '{{.State.ExitCode}}' $$(docker compose ps --all --quiet first-run))
+	@for task in first-run dashboards-init; do \
+		code=$$(docker inspect --format '{{.State.ExitCode}}' $$(docker compose ps --all --quiet $$task)); \
+		[ $$code = 0 ] || { echo "$$task ended with $$code: docker compose logs $$task" >&2; exit $$code; }; done
 
 compose-down:  ## stop the stack; its volumes stay
 	@docker compose --profile celery down

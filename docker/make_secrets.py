@@ -48,6 +48,7 @@ SECRETS: dict[str, Callable[[], str]] = {
     "superset_admin": _password,
     "superset_secret_key": _signing_key,
     "redis": _password,
+    "pseudonym_key": _signing_key,
 }
 
 

@@ -14,11 +14,15 @@ PAUSE_S = 5.0
 # An api-server that is started anew, or whose database is, answers again within minutes.
 PATIENCE_S = 600.0
 LOGIN_TRIES = 6
-UNAUTHORIZED, NOT_FOUND = 401, 404
+UNAUTHORIZED, NOT_FOUND, CONFLICT = 401, 404, 409
 
 
 class ApiError(Exception):
     """Airflow refused, or did not answer for long; the message says what was asked of whom."""
+
+
+class ConflictError(ApiError):
+    """What was to be made is there already."""
 
 
 class AirflowApi:
@@ -39,7 +43,7 @@ class AirflowApi:
         return self._ask("GET", f"/api/v2/{path}{text}")
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
-        """As `get`."""
+        """As `get`; ConflictError where it is there already, perhaps of a first try whose answer was lost."""
         return self._ask("POST", f"/api/v2/{path}", body)
 
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
@@ -59,7 +63,8 @@ class AirflowApi:
                 if error.code == UNAUTHORIZED and not is_token_new:
                     self._token = None
                     continue
-                raise ApiError(
+                kind = ConflictError if error.code == CONFLICT else ApiError
+                raise kind(
                     f"Airflow at {self.address} refused {method} {path}: {error.code} {_said(error)}"
                 ) from None
 

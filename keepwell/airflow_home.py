@@ -19,8 +19,8 @@ AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 # Section, option, and how many random bytes the secret has. Fernet asks for 32.
 _SECRETS = (("core", "fernet_key", 32), ("api", "secret_key", 32), ("api_auth", "jwt_secret", 64))
 
-# The watch names it (dags/platform_watch.py). It gives no slot of its own here: with one task at a time the watch
-# waits for the task at work, and goes before all that wait with it.
+# The watch names it (dags/platform_watch.py). It gives no slot of its own here: with one task at a time the
+# watch waits for the task at work, and goes before all that wait with it.
 _WATCH_POOL = ("watch", "1", "The hourly watch beside everything else")
 
 

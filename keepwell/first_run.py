@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from keepwell.airflow_api import AirflowApi
+from keepwell.airflow_api import AirflowApi, ConflictError
 from keepwell.due import due_dags, is_history_built, is_published
 from keepwell.request import DEMO_AS_OF, DEMO_CUSTOMERS, DEMO_DIRT, PROJECT, BadRequestError
 from warehouse import Settings, open_warehouse
@@ -167,7 +168,9 @@ class DagRuns:
             run = self._api.get(f"dags/{dag_id}/dagRuns/{run_id}")
             if run is None:
                 body = {"dag_run_id": run_id, "logical_date": None, "conf": {"as_of_date": day.isoformat()}}
-                self._api.post(f"dags/{dag_id}/dagRuns", body)
+                # It was not there a moment ago: the answer to a first try was lost.
+                with suppress(ConflictError):
+                    self._api.post(f"dags/{dag_id}/dagRuns", body)
                 _say(f"{dag_id}: started as {run_id}")
                 return run_id
             if run["state"] not in ENDED:

@@ -417,6 +417,21 @@ def test_a_restarted_metadata_database_is_waited_for(stack: Stack, step: Callabl
     step("restarted in the middle; the run ended well, all services are healthy again")
 
 
+def test_a_customer_is_erased_and_the_receipt_stays(stack: Stack, step: Callable[[str], None]) -> None:
+    customer = stack.one("select max(customer_id) from marts.fct_churn_scores")
+    erase = (
+        "run", "--rm", "privacy", "erase", "--customer", customer, "--reason", "request 2026-117",
+        "--author", "S-0012",
+    )  # fmt: skip
+    told = stack.compose(*erase)
+    assert customer not in told
+    for mart in ("marts.fct_churn_scores", "marts.fct_customer_tiers", "history.fct_customer_tiers"):
+        assert stack.one(f"select count(*) from {mart} where customer_id = '{customer}'") == 0
+    receipts = stack.one("select count(*) from ops.erasures", role="keepwell_auditor")
+    assert receipts == 1
+    step("one customer gone from marts and history, one receipt")
+
+
 def test_both_databases_are_restored_from_their_dumps(stack: Stack, step: Callable[[str], None]) -> None:
     before = stack.one("select count(*) from marts.fct_customer_tiers")
     stack.compose("stop", "airflow-scheduler", "superset")

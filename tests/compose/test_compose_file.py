@@ -19,7 +19,7 @@ import yaml
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE = PROJECT / "docker-compose.yml"
 # Those that begin, do their work and end.
-TASKS = {"warehouse-init", "airflow-init", "superset-init", "dashboards-init", "first-run"}
+TASKS = {"warehouse-init", "airflow-init", "superset-init", "dashboards-init", "first-run", "privacy"}
 SERVERS = {
     "warehouse", "metadata", "redis", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor",
     "airflow-triggerer", "airflow-worker", "superset", "mlflow",
@@ -39,10 +39,11 @@ OF_THE_WAREHOUSE = {
     "airflow-dag-processor": {"keepwell_publisher"},
     "dashboards-init": {"keepwell_bi_reader"},
     "first-run": {"keepwell_bi_reader"},
+    "privacy": {"keepwell_owner", "keepwell_publisher"},
 }
 IN_THE_WAREHOUSES_NETWORK = {
     "warehouse", "warehouse-init", "airflow-scheduler", "airflow-worker", "airflow-dag-processor", "superset",
-    "first-run",
+    "first-run", "privacy",
 }  # fmt: skip
 
 
@@ -80,6 +81,8 @@ def faults(compose: dict[str, Any]) -> Iterator[str]:
     for network in ("metadata", "broker"):
         if not (compose["networks"][network] or {}).get("internal"):
             yield f"the network {network} is not internal"
+    if "--builtin-locale=C.UTF-8" not in services["warehouse"]["environment"].get("POSTGRES_INITDB_ARGS", ""):
+        yield "the warehouse does not sort text by code point"
     used = {secret for service in services.values() for secret in service.get("secrets", [])}
     if idle := set(compose["secrets"]) - used:
         yield f"secrets that nobody reads: {sorted(idle)}"
@@ -173,6 +176,8 @@ def test_the_stack_keeps_every_rule(compose: dict[str, Any]) -> None:
         ("superset", {"image": "example.org/superset:6"}, "superset uses the image"),
         ("superset", {"image": "superset"}, "superset uses the image"),
         ("metadata", {"environment": {"POSTGRES_PASSWORD": "postgres"}}, "metadata has the secret"),
+        ("warehouse", {"environment": {}}, "the warehouse does not sort text"),
+        ("airflow-scheduler", {"secrets": ["pseudonym_key", "keepwell_owner"]}, "airflow-scheduler may read"),
         ("superset", {"environment": {"URL": "postgresql://a:b@metadata/x"}}, "superset has a password"),
         ("superset", {"depends_on": {"mlflow": {"condition": "service_started"}}}, "superset waits for"),
         ("superset", {"secrets": ["keepwell_owner"]}, "superset may read the passwords"),

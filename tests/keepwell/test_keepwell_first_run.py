@@ -34,6 +34,7 @@ class Airflow:
         self.ill_answers = 0
         self.hidden_for: dict[str, int] = {}
         self.refused_logins = 0
+        self.lost_answers = 0
 
     def answer(self, method: str, path: str, body: dict[str, Any], token: str) -> tuple[int, dict[str, Any]]:
         if self.ill_answers:
@@ -66,8 +67,13 @@ class Airflow:
             return 200, {"dag_id": dag_id, "is_paused": self.paused[dag_id]}
         if method == "POST":
             assert not self.paused[dag_id], "a run of a paused DAG waits for ever"
+            if (dag_id, body["dag_run_id"]) in self.runs:
+                return 409, {"detail": "there is such a run"}
             self.started.append((dag_id, body["dag_run_id"], body["conf"]))
             self.runs[dag_id, body["dag_run_id"]] = {"state": "queued"}
+            if self.lost_answers:
+                self.lost_answers -= 1
+                return 502, {"detail": "the connection broke"}
             return 200, {"state": "queued"}
         run = self.runs.get((dag_id, parts[2]))
         if run is None:
@@ -164,6 +170,13 @@ def published(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[bool
         monkeypatch.setattr(module, "POLL_S", 0.0)
 
     return stand
+
+
+def test_a_run_whose_answer_was_lost_is_followed(airflow: Airflow, runs: DagRuns) -> None:
+    airflow.lost_answers = 1
+    airflow.states = {"customer_daily": ["running", "success"]}
+    runs.run("customer_daily", DAY)
+    assert [run_id for _, run_id, _ in airflow.started] == ["first_run_2026-10-31_1"]
 
 
 def test_a_new_bank_goes_through_all_dags_in_their_order(
