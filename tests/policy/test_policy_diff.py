@@ -57,7 +57,7 @@ def planted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
         )
         wh.execute(
             "insert into ops.publications values"
-            " (1, $1, 'daily', $2, 'none', null, 0, timestamp '2026-11-01', null, null)",
+            " (1, $1, 'daily', $2, 'none', null, 0, timestamp '2026-11-01', null, null, null)",
             [RUN, DAY],
         )
         plant(wh, RUN, 0)
