@@ -119,7 +119,7 @@ lock-images: setup  ## resolve docker/*/requirements.in into the locks of the im
 		- docker/airflow/requirements.in -o docker/airflow/requirements.lock
 	@$(COMPILE) docker/mlflow/requirements.in -o docker/mlflow/requirements.lock
 	@$(COMPILE) docker/superset/requirements.in -o docker/superset/requirements.lock
-	@echo "uv==$(UV_VERSION)" | $(COMPILE) --no-annotate - -o docker/uv.lock
+	@echo "uv==$(UV_VERSION)" | $(COMPILE) --no-annotate - -o docker/uv/requirements.lock
 
 secrets:  ## random passwords and keys in ./secrets, those that are missing; for docker compose
 	@python3 docker/make_secrets.py "$(or $(KEEPWELL_SECRETS),secrets)"
@@ -138,7 +138,7 @@ compose-test: setup browser  ## the stack from secrets to marts, dashboards and 
 	@$(PY) -m pytest tests/compose/stack.py --numprocesses 0 -s
 
 audit: setup  ## known vulnerabilities of what the locks name; fails where an advisory source does not answer
-	@failed=0; for lock in requirements.lock docker/uv.lock docker/*/requirements.lock; do echo "$$lock" >&2; \
+	@failed=0; for lock in requirements.lock docker/*/requirements.lock; do echo "$$lock" >&2; \
 		$(UV) tool run --quiet pip-audit --strict --require-hashes --disable-pip --requirement "$$lock" || failed=1; \
 		done; exit $$failed
 

@@ -25,7 +25,7 @@ SERVERS = {
     "airflow-triggerer", "airflow-worker", "superset", "mlflow",
 }  # fmt: skip
 DOCKERFILES = sorted((PROJECT / "docker").glob("*/Dockerfile"))
-LOCKS = sorted((PROJECT / "docker").glob("*/requirements.lock")) + [PROJECT / "docker" / "uv.lock"]
+LOCKS = sorted((PROJECT / "docker").glob("*/requirements.lock"))
 # Whose password each service may read. The passwords of the owner, of contact data and of the auditor are for
 # the one task that sets them, so no DAG can ever be any of them.
 OF_TASKS = {
@@ -385,7 +385,7 @@ class TestLockOfAirflow:
         makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
         version = re.search(r"^UV_VERSION := (\S+)", makefile, re.MULTILINE)
         assert version is not None
-        assert locked(PROJECT / "docker" / "uv.lock") == {"uv": version[1]}
+        assert locked(PROJECT / "docker" / "uv" / "requirements.lock") == {"uv": version[1]}
 
 
 def test_no_file_of_the_images_names_a_host_of_a_registry() -> None:
