@@ -93,7 +93,7 @@ risk-reference: setup  ## rows for the seeds of the risk index, fitted on the pu
 sql: setup  ## Q="select ...": the answer as CSV on stdout
 	@$(PY) -m warehouse sql "$$Q"
 
-status: setup  ## what is loaded, published and running
+status: setup  ## what is loaded and published
 	@$(PY) -m warehouse status
 
 rollback: setup  ## publish the run before the newest one again

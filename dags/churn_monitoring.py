@@ -14,7 +14,7 @@ last line says why.
 from airflow.sdk import DAG, CronDataIntervalTimetable, chain
 
 from keepwell_dags import commands
-from keepwell_dags.arguments import COMMON, done_within
+from keepwell_dags.arguments import COMMON, LONGEST_MONTH, done_within
 from keepwell_dags.operators import CommandLine, StartDag
 
 with DAG(
@@ -23,8 +23,8 @@ with DAG(
     # The run of a month starts two hours after its last day was closed, behind that day's customer_daily.
     schedule=CronDataIntervalTimetable("0 2 1 * *", timezone="UTC"),
     tags=["tier-2", "monthly", "model"],
-    # Nobody waits for it, but a month without it should not pass unseen.
-    deadline=done_within(24),
+    # Nobody waits for it, but a month without it should not pass unseen; a short one has three days more.
+    deadline=done_within(24, period=LONGEST_MONTH),
     **COMMON,
 ):
     chain(

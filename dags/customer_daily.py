@@ -15,7 +15,7 @@ backfill create --dag-id customer_daily --from-date D --to-date D --max-active-r
 from airflow.sdk import DAG, CronDataIntervalTimetable, chain
 
 from keepwell_dags import commands
-from keepwell_dags.arguments import BUILD_TIMEOUT, COMMON, done_within
+from keepwell_dags.arguments import BUILD_TIMEOUT, COMMON, DAY, done_within
 from keepwell_dags.operators import CommandLine
 
 with DAG(
@@ -25,7 +25,7 @@ with DAG(
     # night's extracts have landed. A bank whose night is another shifts the hour here, not the day.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     tags=["tier-1", "daily", "marts"],
-    deadline=done_within(4),
+    deadline=done_within(4, period=DAY),
     **COMMON,
 ):
     # One dbt, whose start takes seconds: a failed test of a fact skips what stands on that fact.

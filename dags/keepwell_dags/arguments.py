@@ -13,6 +13,7 @@ from keepwell_dags.alerts import on_failure, on_missed_deadline
 # The pause between tries is Airflow's [core] default_task_retry_delay: minutes in a bank, seconds in a demo.
 # A bootstrap of two years builds every snapshot in one task.
 BUILD_TIMEOUT = timedelta(hours=4)
+DAY, LONGEST_MONTH = timedelta(days=1), timedelta(days=31)
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "customer-analytics",
@@ -50,8 +51,9 @@ COMMON: dict[str, Any] = {
 }  # fmt: skip
 
 
-def done_within(hours: float) -> DeadlineAlert | None:
-    """An alert when a run has not ended well this many hours after Airflow queued it: when it was due.
+def done_within(hours: float, *, period: timedelta) -> DeadlineAlert | None:
+    """An alert when a run has not ended well this many hours after it was due: at the end of its `period`,
+    which its logical date begins.
 
     KEEPWELL_DEADLINE_HOURS of the DAG processor says otherwise for every DAG with a deadline, 0 that there is
     none. It is the only value that parsing reads from the environment: Airflow's own way, a Variable, keeps a
@@ -71,8 +73,9 @@ def done_within(hours: float) -> DeadlineAlert | None:
     if not hours:
         return None
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(hours=hours),
+        # Not from when it was queued: Airflow 3.3.2 cannot clear a run with such a deadline.
+        reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
+        interval=period + timedelta(hours=hours),
         callback=AsyncCallback(on_missed_deadline),
-        name=f"done within {hours:g} hours",
+        name=f"done {hours:g} hours after it was due",
     )

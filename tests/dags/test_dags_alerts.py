@@ -378,11 +378,12 @@ def test_a_missed_deadline_is_told_with_its_day(
     assert first["error"].endswith("was to be done by 2026-11-01T04:00 UTC")
 
 
-def test_a_day_of_a_backfill_that_waits_in_line_is_not_late(
-    webhook: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("run_type", ["backfill", "manual"])
+def test_a_past_day_that_is_built_now_is_not_late(
+    run_type: str, webhook: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEEPWELL_ALERT_WEBHOOK", webhook)
-    asyncio.run(on_missed_deadline(missed(run_type="backfill")))
+    asyncio.run(on_missed_deadline(missed(run_type=run_type)))
     assert Listener.heard == []
 
 
@@ -394,9 +395,9 @@ def test_the_deadline_is_of_the_environment(
     monkeypatch.setenv("KEEPWELL_DEADLINE_HOURS", text)
     from keepwell_dags.arguments import done_within
 
-    alert = done_within(4)
+    alert = done_within(4, period=dt.timedelta(days=1))
     assert alert is not None
-    assert alert.interval == dt.timedelta(hours=hours)
+    assert alert.interval == dt.timedelta(days=1, hours=hours)
     # The path by which the triggerer imports it.
     assert alert.callback.path == "keepwell_dags.alerts.on_missed_deadline"
 
@@ -406,7 +407,7 @@ def test_no_hours_are_no_deadline(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("KEEPWELL_DEADLINE_HOURS", "0")
     from keepwell_dags.arguments import done_within
 
-    assert done_within(4) is None
+    assert done_within(4, period=dt.timedelta(days=1)) is None
 
 
 @pytest.mark.parametrize("text", ["four", "-1", "200", "nan"])
@@ -418,4 +419,4 @@ def test_a_deadline_of_nonsense_is_refused(
     from keepwell_dags.arguments import done_within
 
     with pytest.raises(ValueError, match="KEEPWELL_DEADLINE_HOURS"):
-        done_within(4)
+        done_within(4, period=dt.timedelta(days=1))

@@ -122,7 +122,7 @@ def test_what_is_scheduled_has_a_deadline_but_the_watch(dags: dict[str, Any]) ->
         for dag_id, dag in dags.items()
         if dag.deadline
     }
-    assert hours == {"customer_daily": [4.0], "churn_monitoring": [24.0]}
+    assert hours == {"customer_daily": [24 + 4.0], "churn_monitoring": [31 * 24 + 24.0]}
 
 
 def test_the_watch_waits_for_no_other_dag(dags: dict[str, Any]) -> None:
