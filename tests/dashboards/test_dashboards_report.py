@@ -453,8 +453,10 @@ def test_the_publication_is_the_newest_daily_one_that_stands(published: Settings
     with open_warehouse(published) as wh:
         for number, (kind, day, withdrawn_at) in enumerate(other.values(), start=2):
             wh.execute(
-                f"insert into ops.publications select {number}, 'run_x', '{kind}', date '{day}', 'scored',"
-                f" null, 1, published_at, {withdrawn_at}, null from ops.publications where publication_no = 1"
+                "insert into ops.publications (publication_no, run_id, kind, as_of_date, scores_status,"
+                " rows_published, published_at, withdrawn_at)"
+                f" select {number}, 'run_x', '{kind}', date '{day}', 'scored',"
+                f" 1, published_at, {withdrawn_at} from ops.publications where publication_no = 1"
             )
         assert read(wh).publication["publication_no"] == 1
 
