@@ -503,7 +503,7 @@ PIPELINE_ROOMS = (
     "warehouse",
     "keepwell",
 )
-# Who tells the simulator where to write it: the lines that hand the folder to its command line, and no others.
+# Who tells the simulator where to write it: the lines that hand the folder to its command line, and no more.
 ALLOWED = {
     "keepwell/first_run.py": [
         'truth = wanted.landing.parent.with_name("truth") / wanted.landing.name',
