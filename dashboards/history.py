@@ -95,7 +95,7 @@ class _States:
         self._monitored = monitored
 
     def of(self, run: Row) -> str:
-        """published, withdrawn, failed, trained, monitored, opened, skipped or dropped."""
+        """published, withdrawn, failed, trained, monitored, opened, done, skipped or dropped."""
         publication = self._publications.get(run["run_id"])
         if publication is not None and publication["withdrawn_at"] is None:
             return "published"

@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("publish", _publish, "let readers see a run, in one transaction"),
         ("fail-run", _fail_run, "mark a started run as failed"),
+        ("end-run", _end_run, "mark a training or an audit, of which nothing is published, as done"),
     ):
         add(name, command, text).add_argument("--run", required=True, metavar="RUN_ID")
     add("rollback", _rollback, "withdraw the newest daily publication and show the one before it")
@@ -214,6 +215,11 @@ def _start_run(settings: Settings, options: argparse.Namespace) -> None:
 def _publish(settings: Settings, options: argparse.Namespace) -> None:
     with _ready(settings) as wh:
         print(publish.publish(wh, options.run))
+
+
+def _end_run(settings: Settings, options: argparse.Namespace) -> None:
+    with _ready(settings) as wh:
+        runs.end_run(wh, options.run)
 
 
 def _fail_run(settings: Settings, options: argparse.Namespace) -> None:

@@ -340,7 +340,7 @@ def _rejected_share(wh: Warehouse, rule: Rule, now: dt.datetime) -> Iterator[Fin
 def _failed_runs(wh: Warehouse, rule: Rule, now: dt.datetime) -> Iterator[Finding]:
     """Runs of the last `lookback` days that failed or hang, and that no later run of their day made good.
 
-    A training or an audit is never published: it ends as it started.
+    A training or an audit that hangs keeps no day from its readers.
     """
     runs = wh.query(
         """

@@ -12,7 +12,8 @@ from warehouse.clock import utc_now as utc_now
 from warehouse.door import Warehouse
 from warehouse.errors import NothingToDoError, WarehouseError
 
-KINDS = ("daily", "bootstrap", "training", "audit")
+UNPUBLISHED_KINDS = ("training", "audit")
+KINDS = ("daily", "bootstrap", *UNPUBLISHED_KINDS)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,21 @@ def fail_run(wh: Warehouse, run_id: str) -> None:
         wh.execute("update ops.runs set status = 'failed' where run_id = $1", [run_id])
         roles.close_run(wh, run_id)
         audit.record(wh, "fail-run", run_id)
+
+
+def end_run(wh: Warehouse, run_id: str) -> None:
+    """Mark a training or an audit, of which nothing is published, as done; nothing to do for one that ended.
+
+    WarehouseError for a run of another kind: those end by their publication.
+    """
+    with wh.transaction():
+        wh.lock("runs")
+        run = read_run(wh, run_id)
+        if run.kind not in UNPUBLISHED_KINDS:
+            raise WarehouseError(f"run {run_id} is a {run.kind} run: it ends when it is published")
+        if run.status == "started":
+            wh.execute("update ops.runs set status = 'done' where run_id = $1", [run_id])
+            roles.close_run(wh, run_id)
 
 
 def forget_run(wh: Warehouse, run_id: str) -> None:

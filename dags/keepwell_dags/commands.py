@@ -88,6 +88,9 @@ def _as(role: str, arguments: str) -> str:
     return f"KEEPWELL_ROLE={role} {_PYTHON} -m {arguments}"
 
 
+_END_RUN = _as("publisher", 'warehouse end-run --run "$RUN_ID"')
+
+
 def _python(role: str, arguments: str) -> str:
     return _PREAMBLE + _as(role, arguments)
 
@@ -158,14 +161,25 @@ def replay() -> str:
     return f"""{_PREAMBLE}day=$({_as("scorer", 'ml.churn audit-day --run "$RUN_ID"')})
 run=$({start} | tail -n 1)
 RUN_ID="$run"
+# Whatever it finds, the audit has ended then.
+end_run() {{ {_END_RUN} || true; }}
+trap end_run EXIT
 {_dbt_build("features")}
 {_as("transformer", 'expectations run --suite leakage --run "$RUN_ID"')}
 """
 
 
 def churn(command: str) -> str:
-    """`train`, `score` or `monitor`; exit code 99: nothing to do it on, or no training asked for."""
-    return _python("scorer", f'ml.churn {command} --run "$RUN_ID"')
+    """`train`, `score` or `monitor`; exit code 99: nothing to do it on, or no training asked for.
+
+    Nothing is published of a training and a monitoring: they are done when they have said so.
+    """
+    if command == "score":
+        return _python("scorer", 'ml.churn score --run "$RUN_ID"')
+    return f"""{_PREAMBLE}code=0
+{_as("scorer", f'ml.churn {command} --run "$RUN_ID"')} || code=$?
+case $code in 0 | 99) {_END_RUN} ;; esac
+exit $code"""
 
 
 def publish() -> str:

@@ -34,6 +34,7 @@ STATE_COLOURS = {
     "trained": (ACCENT_2, ON_RAMP[4]),
     "monitored": (ACCENT_2, ON_RAMP[4]),
     "opened": (RAMP[1], ON_RAMP[1]),
+    "done": (RAMP[1], ON_RAMP[1]),
     "skipped": (RAMP[0], ON_RAMP[0]),
     "dropped": (RAMP[0], ON_RAMP[0]),
 }

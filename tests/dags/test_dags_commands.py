@@ -130,11 +130,13 @@ def test_the_rooms_not_named_by_a_run_have_defaults_under_keepwell_home(run: Run
             ["policy -", "warehouse transformer", "--selector -", "expectations transformer"],
         ),
         (commands.churn("score"), ["ml.churn scorer"]),
+        (commands.churn("train"), ["ml.churn scorer", "warehouse publisher"]),
+        (commands.churn("monitor"), ["ml.churn scorer", "warehouse publisher"]),
         (
             commands.replay(),
             [
                 *("ml.churn scorer", "warehouse publisher", "warehouse transformer", "--selector -"),
-                *("expectations transformer", "expectations transformer"),
+                *("expectations transformer", "expectations transformer", "warehouse publisher"),
             ],
         ),
         (commands.publish(), ["warehouse publisher"]),
@@ -158,6 +160,22 @@ def test_the_run_id_is_the_last_line(run: Run) -> None:
 
 def test_a_run_with_nothing_to_do_keeps_its_exit_code(run: Run) -> None:
     assert run(commands.start_run("bootstrap"), AS_OF="", RUN_KEY="", FAIL="start-run 99")[0].returncode == 99
+
+
+@pytest.mark.parametrize(("code", "ends"), [(0, True), (99, True), (1, False), (75, False)])
+def test_a_training_is_done_when_it_has_said_so(run: Run, code: int, ends: bool) -> None:
+    done, calls = run(commands.churn("train"), RUN_ID="r", FAIL=f"train {code}")
+    assert done.returncode == code
+    assert calls[0] == ["-m", "ml.churn", "train", "--run", "r"]
+    assert (["-m", "warehouse", "end-run", "--run", "r"] in calls) is ends
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_an_audit_is_done_whatever_it_found(run: Run, code: int) -> None:
+    done, calls = run(commands.replay(), RUN_ID="r", RUN_KEY="k", RESULTS="{}", FAIL=f"leakage {code}")
+    assert done.returncode == code
+    assert calls[-1][:3] == ["-m", "warehouse", "end-run"]
+    assert calls[-1][-1] != "r", "the audit, not the training that asked for it"
 
 
 def test_one_dbt_of_two_layers_is_recorded_under_both_gates(run: Run) -> None:
@@ -295,7 +313,9 @@ def test_a_replay_builds_the_features_of_a_past_day_and_holds_them_against_the_a
 def test_a_replay_stops_where_it_fails(run: Run, failure: str, code: int, last: str) -> None:
     done, calls = run(commands.replay(), RUN_ID="r", RUN_KEY="k", RESULTS="{}", FAIL=failure)
     assert done.returncode == code
-    assert last in calls[-1]
+    assert last in [call for call in calls if "end-run" not in call][-1]
+    # Once there is an audit it is ended.
+    assert ("end-run" in calls[-1]) is (last == "record-dbt")
 
 
 def test_a_replay_that_differs_is_a_verdict(run: Run) -> None:

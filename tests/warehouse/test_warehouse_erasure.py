@@ -21,7 +21,7 @@ from warehouse.duck import DuckWarehouse
 from warehouse.erasure import ERASED, SUBJECTS, erase, plan, receipt_of, write_receipt
 from warehouse.errors import UnavailableError
 from warehouse.pseudonyms import IDENTIFIERS, PERSONAL, keyed_hash, read_key
-from warehouse.runs import fail_run
+from warehouse.runs import end_run, fail_run
 
 KEY = b"0123456789abcdef0123456789abcdef"
 
@@ -246,6 +246,11 @@ def test_nothing_is_erased_while_a_run_is_started(settings: Settings) -> None:
             erase_c1(wh, settings)
         assert "C1" in ids(wh, "raw.customers", "customer_id")
         fail_run(wh, run_id)
+        training = plant_run(wh, key="training")
+        wh.execute("update ops.runs set kind = 'training' where run_id = $1", [training])
+        with pytest.raises(UnavailableError, match=f"{training} is started"):
+            erase_c1(wh, settings)
+        end_run(wh, training)
         receipt = erase_c1(wh, settings)
         # The schema of a run that failed is kept for a look, and he is not in it.
         assert receipt["tables_erased"][f"{run_id}.dim_customers"] == 1

@@ -12,7 +12,7 @@ from tests.warehouse.planted import DAY, SOURCE, plant_run, plant_source, plant_
 from warehouse import Settings, WarehouseError, open_warehouse
 from warehouse.errors import NothingToDoError
 from warehouse.publish import publish
-from warehouse.runs import fail_run, full_month_ends, read_run, start_run
+from warehouse.runs import end_run, fail_run, full_month_ends, read_run, start_run
 
 
 def dates_of(wh, run_id: str) -> list[dt.date]:
@@ -46,6 +46,23 @@ def test_a_retry_begins_in_an_empty_schema_without_old_test_results(settings: Se
         assert wh.query("select * from ops.test_results").num_rows == 0
         assert read_run(wh, run_id).status == "started"
         assert dates_of(wh, run_id) == [DAY]
+
+
+def test_a_training_is_done_and_a_day_is_published(settings: Settings) -> None:
+    with open_warehouse(settings) as wh:
+        plant_source(wh)
+        published(wh)
+        day = plant_run(wh, key="another")
+        wh.execute("update ops.runs set kind = 'training' where run_id = $1", [day])
+        end_run(wh, day)
+        end_run(wh, day)
+        assert read_run(wh, day).status == "done"
+        wh.execute("update ops.runs set kind = 'audit', status = 'failed' where run_id = $1", [day])
+        end_run(wh, day)
+        assert read_run(wh, day).status == "failed"
+        wh.execute("update ops.runs set kind = 'daily', status = 'started' where run_id = $1", [day])
+        with pytest.raises(WarehouseError, match="is a daily run: it ends when it is published"):
+            end_run(wh, day)
 
 
 def test_the_key_of_a_published_run_leaves_it_as_it_is(settings: Settings) -> None:
