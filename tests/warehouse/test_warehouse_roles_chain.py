@@ -68,6 +68,8 @@ def train(bank: Bank) -> None:
     run_id = bank.start("training", DAY)
     bank.build(run_id, "training")
     bank.shell(at_most_nothing_to_do(commands.churn("monitor")), RUN_ID=run_id)
+    run_id = bank.start("training", DAY)
+    bank.build(run_id, "training")
     bank.shell(commands.expectations("panel"), RUN_ID=run_id)
     bank.shell(at_most_nothing_to_do(commands.replay()), RUN_ID=run_id, RUN_KEY="test/replay")
     bank.shell(at_most_nothing_to_do(commands.churn("train")), RUN_ID=run_id)
@@ -130,6 +132,13 @@ def test_under_roles_the_same_is_published_as_by_one_user(chained: Chained) -> N
     assert by_roles["marts.dim_customers"][0] > 300
     assert by_roles["history.fct_customer_features"][0] > 1500
     assert by_roles["masked.customers"][0] >= 350
+
+
+def test_trainings_and_audits_have_ended(chained: Chained) -> None:
+    with open_warehouse(chained.owner, read_only=True) as wh:
+        found = wh.query("select kind, status from ops.runs where kind in ('training', 'audit')").to_pylist()
+    assert [run["status"] for run in found if run["kind"] == "training"] == ["done", "done"]
+    assert {run["status"] for run in found} == {"done"}
 
 
 def test_nothing_is_granted_beyond_the_table_after_a_whole_chain(chained: Chained) -> None:
